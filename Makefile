@@ -1,0 +1,93 @@
+# smtpsubmitd: make, make check, make demo, make install
+
+CC	= cc
+CFLAGS	= -O2 -g
+PREFIX	= /usr/local
+SBINDIR	= $(PREFIX)/sbin
+LIBEXECDIR = $(PREFIX)/libexec/smtpsubmitd
+MANDIR	= $(PREFIX)/share/man
+SYSCONFDIR = /etc
+BUILD	= build
+SANDBOX	= linux
+
+WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 \
+	-Wno-unused-result
+HARDEN	= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+LDHARDEN = -pie -Wl,-z,relro,-z,now
+PKG	= libtls libssl libcrypto libbsd-overlay libevent_core
+PKG_CFLAGS = `pkg-config --cflags $(PKG)`
+PKG_LIBS = `pkg-config --libs $(PKG)`
+CPPFLAGS_ALL = -I. -D_GNU_SOURCE -DOPENSSL_API_COMPAT=0x10100000L \
+	-DLIBEXECDIR='"$(LIBEXECDIR)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
+COMPILE	= $(CC) -std=c17 $(WARN) $(HARDEN) $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS)
+LINK	= $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS)
+
+# what is pure: no I/O, linked into the unit tests and the fuzz harnesses too
+PURE	= base/conf.o base/ipc.o \
+	smtp/auth.o smtp/body.o smtp/command.o smtp/ehlo.o smtp/param.o \
+	smtp/path.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
+	message/content.o message/header.o message/policy.o message/trace.o \
+	mta/answer.o mta/route.o
+DAEMON	= smtpsubmitd.o activation.o auth.o broker.o config.o generation.o \
+	monitor.o nursery.o order.o relay.o session.o transfer.o \
+	base/log.o base/secret.o base/stream.o base/tls.o \
+	mta/body.o mta/client.o mta/maildir.o sandbox/$(SANDBOX).o $(PURE)
+PROGRAMS = smtpsubmitd auth-reply checkpassword-file checkpassword-pam
+
+all: $(PROGRAMS:%=$(BUILD)/%)
+
+$(BUILD)/smtpsubmitd: $(DAEMON:%=$(BUILD)/%)
+	$(LINK) -o $@ $(DAEMON:%=$(BUILD)/%) $(PKG_LIBS)
+
+$(BUILD)/auth-reply: $(BUILD)/helpers/auth-reply.o
+	$(LINK) -o $@ $(BUILD)/helpers/auth-reply.o
+
+$(BUILD)/checkpassword-file: $(BUILD)/helpers/checkpassword-file.o $(BUILD)/helpers/fd3.o
+	$(LINK) -o $@ $(BUILD)/helpers/checkpassword-file.o $(BUILD)/helpers/fd3.o -lcrypt
+
+$(BUILD)/checkpassword-pam: $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o
+	$(LINK) -o $@ $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o -lpam
+
+# the loop over every octet of a message wants vector code
+$(BUILD)/message/content.o: message/content.c
+	@mkdir -p $(@D)
+	$(COMPILE) -O3 -MMD -c -o $@ message/content.c
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE) $(PKG_CFLAGS) -MMD -c -o $@ $<
+
+check:
+	tests/run
+
+demo:
+	tests/demo
+
+asan:
+	$(MAKE) BUILD=build-asan CC=clang HARDEN= LDHARDEN= \
+	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) \
+	    $(DESTDIR)$(MANDIR)/man8
+	install -m 755 $(BUILD)/smtpsubmitd $(DESTDIR)$(SBINDIR)/
+	install -m 755 $(BUILD)/auth-reply $(BUILD)/checkpassword-file \
+	    $(BUILD)/checkpassword-pam $(DESTDIR)$(LIBEXECDIR)/
+	install -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8/
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/smtpsubmitd
+	rm -rf $(DESTDIR)$(LIBEXECDIR)
+	cd man && for page in *.8; do rm -f $(DESTDIR)$(MANDIR)/man8/$$page; done
+
+lint:
+	mandoc -Tlint -Wwarning man/*.8
+	clang-format --dry-run -Werror *.[ch] */*.[ch] || true
+
+clean:
+	rm -rf build build-asan
+
+.PHONY: all check demo asan install uninstall lint clean
+
+-include $(DAEMON:%.o=$(BUILD)/%.d)

@@ -1,0 +1,363 @@
+/*
+ * The monitor's conversation with a checkpassword program: name and password
+ * by descriptor 3, the verdict by exit code, and by descriptor 4 what the
+ * program's last step, auth-reply, says about the user. At most
+ * max-auth-helpers run at once, the others wait their turn. A helper is
+ * exec'd with nothing but these descriptors and a small environment; the
+ * password is wiped here as soon as it is in the pipe.
+ */
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "smtpsubmitd.h"
+
+#define TIME_LIMIT	20	/* seconds; then it has failed */
+#define ANSWER_MAX	16384
+#define REQUEST_MAX	768
+
+struct auth_request {
+	struct auth_request *next;	/* in the queue or among the running */
+	char login[USER_SIZE], password[USER_SIZE];
+	char client[CLIENT_SIZE];
+	auth_done done;			/* NULL: cancelled */
+	void *arg;
+	pid_t pid;
+	bool timed_out;
+	struct event *timeout, *readable;
+	int answer_fd;
+	char answer[ANSWER_MAX];
+	size_t len;
+};
+
+static struct {
+	struct event_base *base;
+	const struct config *conf;
+	struct auth_request *queue, *running;
+	unsigned n_running;
+} auth;
+
+void
+auth_init(struct event_base *base, const struct config *conf)
+{
+	auth.base = base;
+	auth.conf = conf;
+}
+
+bool
+auth_is_busy(void)
+{
+	return auth.queue != NULL || auth.running != NULL;
+}
+
+static void
+unlink_request(struct auth_request **list, struct auth_request *request)
+{
+	while (*list != request)
+		list = &(*list)->next;
+	*list = request->next;
+}
+
+static void
+free_request(struct auth_request *request)
+{
+	if (request->timeout != NULL)
+		event_free(request->timeout);
+	if (request->readable != NULL)
+		event_free(request->readable);
+	if (request->answer_fd != -1)
+		close(request->answer_fd);
+	freezero(request, sizeof(*request));
+}
+
+/* KEY=value NUL ..., as auth-reply writes it. */
+static const char *
+answer_value(const struct auth_request *request, const char *key)
+{
+	const char *p = request->answer, *end = p + request->len;
+	size_t n = strlen(key);
+
+	while (p < end && memchr(p, '\0', (size_t)(end - p)) != NULL) {
+		if (strncmp(p, key, n) == 0 && p[n] == '=')
+			return p + n + 1;
+		p += strlen(p) + 1;
+	}
+	return NULL;
+}
+
+static void
+log_trouble(const struct auth_request *request, const char *what, int number)
+{
+	struct log_line line;
+
+	log_start(&line, NULL, "helper-failed");
+	log_str(&line, "program", auth.conf->auth[0]);
+	log_str(&line, "client", request->client);
+	log_num(&line, what, number);
+	log_end(&line);
+}
+
+/* checkpassword: 0 right, 1 wrong, 111 and all else could not tell. */
+static void
+judge(const struct auth_request *request, int status,
+    struct auth_result *result)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	const char *value;
+
+	memset(result, 0, sizeof(*result));
+	if (request->timed_out) {
+		log_trouble(request, "timeout", TIME_LIMIT);
+	} else if (code == 1 || code == 100) {	/* cvm says 100 */
+		result->ran = true;
+	} else if (code != 0) {
+		log_trouble(request, code == -1 ? "signal" : "exit",
+		    code == -1 ? WTERMSIG(status) : code);
+	} else if ((value = answer_value(request, "USER")) == NULL ||
+	    strlen(value) == 0 || strlen(value) >= sizeof(result->user)) {
+		log_event(NULL, "helper-failed", "%s said yes, but told no "
+		    "USER on descriptor 4", auth.conf->auth[0]);
+	} else {
+		result->ran = result->right = true;
+		strlcpy(result->user, value, sizeof(result->user));
+		value = answer_value(request, "SENDERS");
+		if (value != NULL)
+			strlcpy(result->senders, value,
+			    sizeof(result->senders));
+	}
+}
+
+static void
+read_answer(struct auth_request *request)
+{
+	char overflow[1024];
+	ssize_t n;
+
+	for (;;) {
+		if (request->len < ANSWER_MAX)
+			n = read(request->answer_fd, request->answer +
+			    request->len, ANSWER_MAX - request->len);
+		else
+			n = read(request->answer_fd, overflow,
+			    sizeof(overflow));
+		if (n <= 0)
+			break;
+		if (request->len < ANSWER_MAX)
+			request->len += (size_t)n;
+	}
+	if (n == 0)
+		event_del(request->readable);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	read_answer(arg);
+}
+
+static void
+on_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	struct auth_request *request = arg;
+
+	(void)fd, (void)what;
+	request->timed_out = true;
+	kill(-request->pid, SIGKILL);	/* its whole group */
+}
+
+/* Descriptors out of the way of 0 to 4, where the helper wants them. */
+static int
+high_pipe(int pipefd[2])
+{
+	int low[2], i;
+
+	if (pipe2(low, O_CLOEXEC) == -1)
+		return -1;
+	for (i = 0; i < 2; i++) {
+		pipefd[i] = fcntl(low[i], F_DUPFD_CLOEXEC, 10);
+		close(low[i]);
+	}
+	return pipefd[0] == -1 || pipefd[1] == -1 ? -1 : 0;
+}
+
+static int
+spawn_helper(struct auth_request *request, int ask, int answer)
+{
+	static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
+	static char proto[] = "PROTO=TCP", service[] = "SERVICE=submission";
+	char remote[CLIENT_SIZE + 16];
+	char *env[] = { path, proto, service, remote, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t all, none;
+	int error;
+
+	snprintf(remote, sizeof(remote), "TCPREMOTEIP=%s", request->client);
+	sigfillset(&all);
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &all);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF |
+	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, 2, 1);
+	posix_spawn_file_actions_adddup2(&actions, ask, 3);
+	posix_spawn_file_actions_adddup2(&actions, answer, 4);
+	error = posix_spawn(&request->pid, auth.conf->auth[0], &actions,
+	    &attr, auth.conf->auth, env);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	return error;
+}
+
+/* login NUL password NUL time NUL; fits the pipe, so nothing blocks. */
+static void
+tell_helper(struct auth_request *request, int fd)
+{
+	char buf[REQUEST_MAX], *p = buf;
+
+	p = stpcpy(p, request->login) + 1;
+	p = stpcpy(p, request->password) + 1;
+	p += snprintf(p, 24, "%lld", (long long)time(NULL)) + 1;
+	if (write(fd, buf, (size_t)(p - buf)) != p - buf)
+		log_event(NULL, "helper-failed", "cannot write: %s",
+		    strerror(errno));
+	explicit_bzero(buf, sizeof(buf));
+	explicit_bzero(request->password, sizeof(request->password));
+}
+
+static int
+launch(struct auth_request *request)
+{
+	struct timeval limit = { TIME_LIMIT, 0 };
+	int ask[2], answer[2], error;
+
+	if (high_pipe(ask) == -1)
+		return errno;
+	if (high_pipe(answer) == -1) {
+		error = errno;
+		close(ask[0]);
+		close(ask[1]);
+		return error;
+	}
+	error = spawn_helper(request, ask[0], answer[1]);
+	if (error == 0)
+		tell_helper(request, ask[1]);
+	close(ask[0]);
+	close(ask[1]);
+	close(answer[1]);
+	request->answer_fd = answer[0];
+	if (error != 0)
+		return error;
+	fcntl(answer[0], F_SETFL, O_NONBLOCK);
+	request->readable = event_new(auth.base, answer[0],
+	    EV_READ | EV_PERSIST, on_readable, request);
+	request->timeout = evtimer_new(auth.base, on_timeout, request);
+	if (request->readable == NULL || request->timeout == NULL)
+		fatal("auth: out of memory");
+	event_add(request->readable, NULL);
+	event_add(request->timeout, &limit);
+	return 0;
+}
+
+static void
+answer_and_free(struct auth_request *request,
+    const struct auth_result *result)
+{
+	if (request->done != NULL)
+		request->done(request->arg, result);
+	free_request(request);
+}
+
+static void
+launch_waiting(void)
+{
+	static const struct auth_result could_not_tell;
+	struct auth_request *request;
+	int error;
+
+	while (auth.queue != NULL &&
+	    auth.n_running < auth.conf->max_auth_helpers) {
+		request = auth.queue;
+		auth.queue = request->next;
+		if (request->done == NULL) {
+			free_request(request);
+			continue;
+		}
+		error = launch(request);
+		if (error != 0) {
+			log_event(NULL, "helper-failed", "%s: %s",
+			    auth.conf->auth[0], strerror(error));
+			answer_and_free(request, &could_not_tell);
+			continue;
+		}
+		request->next = auth.running;
+		auth.running = request;
+		auth.n_running++;
+	}
+}
+
+struct auth_request *
+auth_start(const char *login, const char *password, const char *client,
+    auth_done done, void *arg)
+{
+	struct auth_request *request = calloc(1, sizeof(*request)), **tail;
+
+	if (request == NULL)
+		fatal("auth: out of memory");
+	strlcpy(request->login, login, sizeof(request->login));
+	strlcpy(request->password, password, sizeof(request->password));
+	strlcpy(request->client, client, sizeof(request->client));
+	request->done = done;
+	request->arg = arg;
+	request->answer_fd = -1;
+	for (tail = &auth.queue; *tail != NULL; tail = &(*tail)->next)
+		;
+	*tail = request;
+	return request;
+}
+
+void
+auth_run(void)
+{
+	launch_waiting();
+}
+
+void
+auth_cancel(struct auth_request *request)
+{
+	request->done = NULL;
+	explicit_bzero(request->password, sizeof(request->password));
+}
+
+bool
+auth_child_ended(pid_t pid, int status)
+{
+	struct auth_request *request;
+	struct auth_result result;
+
+	for (request = auth.running; request != NULL; request = request->next)
+		if (request->pid == pid)
+			break;
+	if (request == NULL)
+		return false;
+	read_answer(request);
+	unlink_request(&auth.running, request);
+	auth.n_running--;
+	judge(request, status, &result);
+	answer_and_free(request, &result);
+	launch_waiting();
+	return true;
+}

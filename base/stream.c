@@ -1,0 +1,195 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tls.h>
+#include <unistd.h>
+
+#include "base/stream.h"
+
+/* Four TLS records and a bit. */
+#define RAW_SIZE (68 * 1024)
+
+void
+stream_start(struct stream *st, int fd)
+{
+	int on = 1;
+
+	memset(st, 0, sizeof(*st));
+	st->fd = fd;
+	st->read_want = POLLIN;
+	st->write_want = POLLOUT;
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	/* fails on a Unix socket, where there is no delay */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+static ssize_t
+fail(struct stream *st, const char *why)
+{
+	snprintf(st->error, sizeof(st->error), "%s", why);
+	return STREAM_ERROR;
+}
+
+/* The callbacks of libtls */
+
+static ssize_t
+raw_read(struct tls *tls, void *buf, size_t n, void *arg)
+{
+	struct stream *st = arg;
+	ssize_t got;
+
+	(void)tls;
+	if (st->raw_pos == st->raw_len) {
+		if (st->raw_dry) {
+			st->raw_dry = false;
+			return TLS_WANT_POLLIN;
+		}
+		got = read(st->fd, st->raw, RAW_SIZE);
+		if (got == -1)
+			return errno == EAGAIN || errno == EINTR ?
+			    TLS_WANT_POLLIN : -1;
+		if (got == 0)
+			return 0;
+		st->raw_pos = 0;
+		st->raw_len = (size_t)got;
+		st->raw_dry = got < RAW_SIZE;
+	}
+	if (n > st->raw_len - st->raw_pos)
+		n = st->raw_len - st->raw_pos;
+	memcpy(buf, st->raw + st->raw_pos, n);
+	st->raw_pos += n;
+	return (ssize_t)n;
+}
+
+static ssize_t
+raw_write(struct tls *tls, const void *buf, size_t n, void *arg)
+{
+	struct stream *st = arg;
+	ssize_t put = write(st->fd, buf, n);
+
+	(void)tls;
+	if (put == -1)
+		return errno == EAGAIN || errno == EINTR ?
+		    TLS_WANT_POLLOUT : -1;
+	return put;
+}
+
+static int
+make_raw(struct stream *st)
+{
+	st->raw = malloc(RAW_SIZE);
+	return st->raw == NULL ? (int)fail(st, "out of memory") : 0;
+}
+
+int
+stream_accept_tls(struct stream *st, struct tls *server)
+{
+	if (make_raw(st) == -1)
+		return -1;
+	if (tls_accept_cbs(server, &st->tls, raw_read, raw_write, st) == -1)
+		return (int)fail(st, tls_error(server));
+	return 0;
+}
+
+int
+stream_connect_tls(struct stream *st, struct tls *client, const char *name)
+{
+	st->tls = client;
+	if (make_raw(st) == -1)
+		return -1;
+	if (tls_connect_cbs(client, raw_read, raw_write, st, name) == -1)
+		return (int)fail(st, tls_error(client));
+	return 0;
+}
+
+/* Turns what libtls returned into ours; *want gets what to poll for. */
+static ssize_t
+outcome(struct stream *st, ssize_t n, short *want)
+{
+	const char *why;
+
+	if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT) {
+		*want = n == TLS_WANT_POLLIN ? POLLIN : POLLOUT;
+		return STREAM_AGAIN;
+	}
+	if (n == -1) {
+		why = tls_error(st->tls);
+		return fail(st, why == NULL ? "connection lost" : why);
+	}
+	return n;
+}
+
+int
+stream_handshake(struct stream *st)
+{
+	ssize_t n = outcome(st, tls_handshake(st->tls), &st->read_want);
+
+	if (n == 0) {
+		st->handshaken = true;
+		st->read_want = POLLIN;
+	}
+	return (int)n;
+}
+
+static ssize_t
+plain_outcome(struct stream *st, ssize_t n)
+{
+	if (n >= 0)
+		return n;
+	if (errno == EAGAIN || errno == EINTR)
+		return STREAM_AGAIN;
+	return fail(st, strerror(errno));
+}
+
+ssize_t
+stream_read(struct stream *st, void *buf, size_t n)
+{
+	if (st->tls == NULL)
+		return plain_outcome(st, read(st->fd, buf, n));
+	st->read_want = POLLIN;
+	return outcome(st, tls_read(st->tls, buf, n), &st->read_want);
+}
+
+ssize_t
+stream_write(struct stream *st, const void *buf, size_t n)
+{
+	if (st->tls == NULL)
+		return plain_outcome(st, write(st->fd, buf, n));
+	st->write_want = POLLOUT;
+	return outcome(st, tls_write(st->tls, buf, n), &st->write_want);
+}
+
+void
+stream_close(struct stream *st)
+{
+	if (st->fd == -1)
+		return;
+	if (st->tls != NULL) {
+		if (st->handshaken)
+			tls_close(st->tls);
+		tls_free(st->tls);
+	}
+	free(st->raw);
+	close(st->fd);
+	memset(st, 0, sizeof(*st));
+	st->fd = -1;
+}
+
+const char *
+stream_tls_version(const struct stream *st)
+{
+	return st->handshaken ? tls_conn_version(st->tls) : "";
+}
+
+const char *
+stream_tls_cipher(const struct stream *st)
+{
+	return st->handshaken ? tls_conn_cipher(st->tls) : "";
+}

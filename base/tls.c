@@ -1,0 +1,379 @@
+/*
+ * How it works: the default RSA and EC methods are replaced while
+ * tls_configure() makes the server's key objects from the certificates, and
+ * put back after it. The objects keep the methods they were made with; each
+ * private operation then ends in ask_rsa() or ask_ec(). LibreSSL and
+ * libretls on OpenSSL both allow it. tls_config_use_fake_private_key() is
+ * exported by both and declared by neither.
+ */
+#include <errno.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <string.h>
+#include <tls.h>
+
+#include "base/secret.h"
+#include "base/tls.h"
+
+/* Forward secrecy and AEAD only; TLS 1.3 is not affected by it. */
+#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+void tls_config_use_fake_private_key(struct tls_config *);
+
+/* Public halves, by index of the certificate; they say which key is asked. */
+static EVP_PKEY *public_keys[TLS_KEYS_MAX];
+static size_t n_keys;
+static tls_signer signer;
+
+void
+tls_set_signer(tls_signer fn)
+{
+	signer = fn;
+}
+
+static void *
+complain(char *error, size_t size, const char *what, const char *why)
+{
+	snprintf(error, size, "%s: %s", what, why == NULL ? "?" : why);
+	return NULL;
+}
+
+/* The asking side */
+
+static int
+ask_rsa(int n, const unsigned char *in, unsigned char *out, RSA *rsa,
+    int padding)
+{
+	const BIGNUM *modulus, *ours;
+	unsigned i;
+
+	RSA_get0_key(rsa, &modulus, NULL, NULL);
+	for (i = 0; i < n_keys; i++) {
+		if (EVP_PKEY_base_id(public_keys[i]) != EVP_PKEY_RSA)
+			continue;
+		RSA_get0_key(EVP_PKEY_get0_RSA(public_keys[i]), &ours, NULL,
+		    NULL);
+		if (BN_cmp(modulus, ours) == 0 && n > 0)
+			return (int)signer(i, SIGN_RSA, padding, in,
+			    (size_t)n, out, (size_t)RSA_size(rsa));
+	}
+	return -1;
+}
+
+/* Key transport would be a decryption; it has no place here. */
+static int
+refuse_rsa(int n, const unsigned char *in, unsigned char *out, RSA *rsa,
+    int padding)
+{
+	(void)n, (void)in, (void)out, (void)rsa, (void)padding;
+	return -1;
+}
+
+static int
+ask_ec(int type, const unsigned char *digest, int n, unsigned char *sig,
+    unsigned int *siglen, const BIGNUM *kinv, const BIGNUM *r, EC_KEY *key)
+{
+	const EC_POINT *ours;
+	unsigned i;
+	size_t len;
+
+	(void)type, (void)kinv, (void)r;
+	for (i = 0; i < n_keys; i++) {
+		if (EVP_PKEY_base_id(public_keys[i]) != EVP_PKEY_EC)
+			continue;
+		ours = EC_KEY_get0_public_key(
+		    EVP_PKEY_get0_EC_KEY(public_keys[i]));
+		if (EC_POINT_cmp(EC_KEY_get0_group(key), ours,
+		    EC_KEY_get0_public_key(key), NULL) != 0 || n <= 0)
+			continue;
+		len = signer(i, SIGN_EC, 0, digest, (size_t)n, sig,
+		    (size_t)ECDSA_size(key));
+		*siglen = (unsigned int)len;
+		return len > 0;
+	}
+	return 0;
+}
+
+static ECDSA_SIG *
+ask_ec_sig(const unsigned char *digest, int n, const BIGNUM *kinv,
+    const BIGNUM *r, EC_KEY *key)
+{
+	unsigned char sig[SIGNATURE_MAX];
+	const unsigned char *p = sig;
+	unsigned int len;
+
+	if (!ask_ec(0, digest, n, sig, &len, kinv, r, key))
+		return NULL;
+	return d2i_ECDSA_SIG(NULL, &p, (long)len);
+}
+
+/* tls_configure() with our methods as the defaults, only that long. */
+static int
+configure(struct tls *ctx, struct tls_config *config)
+{
+	const RSA_METHOD *rsa_before = RSA_get_default_method();
+	const EC_KEY_METHOD *ec_before = EC_KEY_get_default_method();
+	RSA_METHOD *rsa = RSA_meth_dup(rsa_before);
+	EC_KEY_METHOD *ec = EC_KEY_METHOD_new(ec_before);
+	int n;
+
+	if (rsa == NULL || ec == NULL)
+		return -1;
+	RSA_meth_set_priv_enc(rsa, ask_rsa);
+	RSA_meth_set_priv_dec(rsa, refuse_rsa);
+	EC_KEY_METHOD_set_sign(ec, ask_ec, NULL, ask_ec_sig);
+	RSA_set_default_method(rsa);
+	EC_KEY_set_default_method(ec);
+	n = tls_configure(ctx, config);
+	RSA_set_default_method(rsa_before);
+	EC_KEY_set_default_method(ec_before);
+	return n;
+}
+
+static bool
+add_certificate(struct tls_config *config, const struct certificate *cert,
+    char *error, size_t size)
+{
+	size_t len;
+	uint8_t *pem;
+	BIO *bio;
+	X509 *x509;
+	int n;
+
+	pem = tls_load_file(cert->chain, &len, NULL);
+	if (pem == NULL) {
+		complain(error, size, cert->chain, strerror(errno));
+		return false;
+	}
+	bio = BIO_new_mem_buf(pem, (int)len);
+	x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	if (x509 != NULL)
+		public_keys[n_keys] = X509_get_pubkey(x509);
+	X509_free(x509);
+	if (x509 == NULL || public_keys[n_keys] == NULL) {
+		tls_unload_file(pem, len);
+		complain(error, size, cert->chain, "no certificate in PEM");
+		return false;
+	}
+	n = n_keys++ == 0 ?
+	    tls_config_set_keypair_mem(config, pem, len, NULL, 0) :
+	    tls_config_add_keypair_mem(config, pem, len, NULL, 0);
+	tls_unload_file(pem, len);
+	if (n == -1)
+		complain(error, size, cert->chain, tls_config_error(config));
+	return n == 0;
+}
+
+/* Which keys work this way at all: not Ed25519, on neither library. */
+static bool
+key_kind_is_usable(const struct certificate *cert, const EVP_PKEY *key,
+    char *error, size_t size)
+{
+	int kind = EVP_PKEY_base_id(key);
+
+	if (kind == EVP_PKEY_EC || (kind == EVP_PKEY_RSA &&
+	    EVP_PKEY_size(key) <= SIGNATURE_MAX))
+		return true;
+	complain(error, size, cert->chain,
+	    "the key must be RSA of up to 4096 bits, or EC (P-256, P-384)");
+	return false;
+}
+
+static bool
+fill_config(struct tls_config *config, const struct certificate *certs,
+    size_t n, char *error, size_t size)
+{
+	size_t i;
+
+	if (n > TLS_KEYS_MAX) {
+		complain(error, size, "certificate", "too many");
+		return false;
+	}
+	for (i = 0; i < n; i++)
+		if (!add_certificate(config, &certs[i], error, size) ||
+		    !key_kind_is_usable(&certs[i], public_keys[i], error,
+		    size))
+			return false;
+	tls_config_use_fake_private_key(config);
+	if (tls_config_set_protocols(config, TLS_PROTOCOL_TLSv1_2 |
+	    TLS_PROTOCOL_TLSv1_3) == -1 ||
+	    tls_config_set_ciphers(config, CIPHERS) == -1) {
+		complain(error, size, "tls", tls_config_error(config));
+		return false;
+	}
+	return true;
+}
+
+struct tls *
+tls_server_make(const struct certificate *certs, size_t n, char *error,
+    size_t size)
+{
+	struct tls_config *config = tls_config_new();
+	struct tls *ctx = tls_server();
+
+	if (config == NULL || ctx == NULL)
+		return complain(error, size, "tls", "out of memory");
+	if (!fill_config(config, certs, n, error, size)) {
+		tls_free(ctx);
+		ctx = NULL;
+	} else if (configure(ctx, config) == -1) {
+		complain(error, size, certs[0].chain, tls_error(ctx));
+		tls_free(ctx);
+		ctx = NULL;
+	}
+	tls_config_free(config);
+	return ctx;
+}
+
+struct tls_config *
+tls_client_settings(const char *ca_file, bool verify, char *error,
+    size_t size)
+{
+	struct tls_config *config = tls_config_new();
+
+	if (config == NULL)
+		return complain(error, size, "tls", "out of memory");
+	if (!verify) {
+		tls_config_insecure_noverifycert(config);
+		tls_config_insecure_noverifyname(config);
+	}
+	if (ca_file == NULL)
+		ca_file = tls_default_ca_cert_file();
+	if ((verify && tls_config_set_ca_file(config, ca_file) == -1) ||
+	    tls_config_set_protocols(config, TLS_PROTOCOL_TLSv1_2 |
+	    TLS_PROTOCOL_TLSv1_3) == -1) {
+		complain(error, size, ca_file, tls_config_error(config));
+		tls_config_free(config);
+		return NULL;
+	}
+	return config;
+}
+
+struct tls *
+tls_client_open(struct tls_config *config)
+{
+	struct tls *ctx = tls_client();
+
+	if (ctx != NULL && tls_configure(ctx, config) == -1) {
+		tls_free(ctx);
+		ctx = NULL;
+	}
+	return ctx;
+}
+
+/* The holder's side */
+
+static struct secret der[TLS_KEYS_MAX];
+
+/* The key as DER in locked memory; the library's own copy is freed. */
+static bool
+load_key(const struct certificate *cert, size_t i, char *error, size_t size)
+{
+	struct secret pem;
+	unsigned char *p;
+	EVP_PKEY *key;
+	BIO *bio;
+	int len;
+
+	if (!secret_read_file(&pem, cert->key, error, size))
+		return false;
+	bio = BIO_new_mem_buf(pem.data, (int)pem.len);
+	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	secret_wipe(&pem);
+	if (key == NULL) {
+		complain(error, size, cert->key, "no private key in PEM");
+		return false;
+	}
+	if (EVP_PKEY_cmp(key, public_keys[i]) != 1) {
+		EVP_PKEY_free(key);
+		complain(error, size, cert->key, "is not the certificate's key");
+		return false;
+	}
+	len = i2d_PrivateKey(key, NULL);
+	if (len > 0 && secret_alloc(&der[i], (size_t)len)) {
+		p = der[i].data;
+		i2d_PrivateKey(key, &p);
+	}
+	EVP_PKEY_free(key);
+	return der[i].data != NULL;
+}
+
+bool
+tls_keys_load(const struct certificate *certs, size_t n, char *error,
+    size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!load_key(&certs[i], i, error, size))
+			return false;
+	return true;
+}
+
+/* RSA-PSS arrives padded, PKCS #1 as a DigestInfo (RFC 8017 9.2). */
+static size_t
+sign_rsa(unsigned key, int padding, const unsigned char *in, size_t n,
+    unsigned char *out, size_t size)
+{
+	const unsigned char *p = der[key].data;
+	RSA *rsa = d2i_RSAPrivateKey(NULL, &p, (long)der[key].len);
+	size_t modulus;
+	int len = 0;
+
+	if (rsa == NULL)
+		return 0;
+	modulus = (size_t)RSA_size(rsa);
+	if (modulus <= size && ((padding == RSA_NO_PADDING && n == modulus) ||
+	    (padding == RSA_PKCS1_PADDING && n <= 19 + 64)))
+		len = RSA_private_encrypt((int)n, in, out, rsa, padding);
+	RSA_free(rsa);
+	return len > 0 ? (size_t)len : 0;
+}
+
+static size_t
+sign_ec(unsigned key, const unsigned char *in, size_t n, unsigned char *out,
+    size_t size)
+{
+	const unsigned char *p = der[key].data;
+	EC_KEY *ec = d2i_ECPrivateKey(NULL, &p, (long)der[key].len);
+	unsigned int len = 0;
+
+	if (ec == NULL)
+		return 0;
+	if ((n != 32 && n != 48 && n != 64) || (size_t)ECDSA_size(ec) > size ||
+	    !ECDSA_sign(0, in, (int)n, out, &len, ec))
+		len = 0;
+	EC_KEY_free(ec);
+	return len;
+}
+
+size_t
+tls_keys_sign(unsigned key, enum sign_kind kind, int padding,
+    const unsigned char *in, size_t n, unsigned char *out, size_t size)
+{
+	int have;
+
+	if (key >= n_keys || der[key].data == NULL)
+		return 0;
+	have = EVP_PKEY_base_id(public_keys[key]);
+	if (kind == SIGN_RSA && have == EVP_PKEY_RSA)
+		return sign_rsa(key, padding, in, n, out, size);
+	if (kind == SIGN_EC && have == EVP_PKEY_EC && padding == 0)
+		return sign_ec(key, in, n, out, size);
+	return 0;
+}
+
+void
+tls_keys_wipe(void)
+{
+	size_t i;
+
+	for (i = 0; i < n_keys; i++)
+		secret_wipe(&der[i]);
+}

@@ -1,0 +1,73 @@
+/*
+ * The configuration: what smtpsubmitd.conf(5) says, checked. It holds names
+ * of files with secrets, never their contents, so every process may have it.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "base/tls.h"
+#include "mta/route.h"
+#include "smtp/smtp.h"
+
+#define LISTENS_MAX	16
+#define ROUTES_MAX	8
+
+struct listen_line {
+	struct sockaddr_storage address;
+	socklen_t len;
+	bool tls;
+};
+
+/* A line of the senders file: who may use these addresses. */
+struct sender_line {
+	char *login;
+	char *addresses;	/* parted by spaces */
+};
+
+struct config {
+	char hostname[256];
+	char domain[256];	/* "" : none */
+	struct listen_line listens[LISTENS_MAX];
+	size_t n_listens;
+	struct certificate certificates[TLS_KEYS_MAX];
+	size_t n_certificates;
+	enum tls_policy tls;
+	char **auth;		/* argv of the helper, NULL: none */
+	size_t n_auth;
+	unsigned auth_tries, auth_delay;	/* ms */
+	unsigned max_auth_helpers;
+	struct route routes[ROUTES_MAX];
+	size_t n_routes;
+	char *relay_credentials, *relay_ca;	/* files or NULL */
+	struct sender_line *senders;
+	size_t n_senders;
+	bool senders_any;
+	uint64_t max_size, max_header;
+	unsigned max_recipients, max_connections, max_per_source;
+	unsigned idle_timeout, relay_timeout;	/* ms */
+	bool received_client;
+	char user[64];
+	uid_t uid;		/* of the roles when started as root */
+	gid_t gid;
+	char *libexec;
+	enum log_target log;
+};
+
+/*
+ * Reads the file. Every error is written to stderr as `file:line: what is
+ * wrong, what is allowed`. Returns their number.
+ */
+unsigned config_load(const char *path, struct config *);
+
+/* The addresses a login may send as: "" means the login itself. */
+const char *config_senders(const struct config *, const char *login);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * What the processes say to each other: the frame types of each channel and
+ * what their payloads hold, in the order of the pack_* calls of base/ipc.h.
+ * str is pack_string, bytes is pack_bytes, [fd] a descriptor that travels along.
+ */
+#ifndef FRAMES_H
+#define FRAMES_H
+
+enum frame_type {
+	/* nursery -> monitor */
+	N_NEWBORN = 1,	/* u32 pid, str session id, str client, u8 tls at once
+			   [fd: the session's channel] */
+	N_DIED,		/* u32 pid, u32 wait status, u8 role */
+
+	/* monitor -> nursery */
+	M_SERVE,	/* u32 capabilities of the relay, u64 its SIZE: accept */
+	M_STOP,		/* accept no more */
+	M_KILL,		/* u32 pid: it broke the rules */
+	M_FORK_RELAY,	/* u8 role [fd: the relay's channel to the monitor] */
+
+	/* session -> monitor, each with its answer under the same type */
+	S_SIGN,		/* u8 key, u8 kind, u8 padding, bytes -> bytes */
+	S_AUTH,		/* bytes login, bytes password -> u8 auth_verdict */
+	S_RELAY,	/* nothing -> [fd: the relay's channel] */
+	S_FETCH,	/* nothing -> [fd: imapfetch's channel], or none */
+
+	/* monitor -> relay */
+	O_ORDER,	/* str user, str senders, str session id, str client,
+			   u64 max size, then the routes; see relay.c */
+	O_CHANNEL,	/* [fd: the session's channel] */
+	O_PROBE,	/* the routes: say what the first that answers can do */
+	/* relay -> monitor */
+	O_CAPABILITIES,	/* u32 capabilities, u64 size, addresses found */
+
+	/* session -> relay */
+	E_HELLO,	/* str EHLO name, str TLS version, str TLS cipher */
+	E_COMMANDS,	/* repeated: u8 verb, bytes argument */
+	E_BODY,		/* octets of the message; flag FRAME_LAST at its end */
+	/* relay -> session: one for each command and one for each message;
+	   for a message it may come before its end */
+	E_ANSWER,	/* u16 code, bytes text, lines parted by \n; flag
+			   FRAME_MESSAGE if it is for a message */
+
+	/* monitor -> imapfetch (its descriptor 3), in this order */
+	F_ORDER,	/* str session id, str user, str password of the user for
+			   `passthrough` servers or "", u32 timeout in ms,
+			   u32 uid, u32 gid (0 0: keep what you are) */
+	F_SERVER,	/* a configured server each: str URL, u8 imap_login,
+			   str name, str password, str CA file or "" */
+	F_CHANNEL,	/* [fd: the session's channel]: all is told, serve */
+
+	/* session -> imapfetch and back */
+	F_URL,		/* u64 most octets allowed, bytes URL
+			   [fd: the relay's channel, takes E_BODY frames] */
+	F_DONE		/* u8 fetch_verdict, u64 octets put into the channel */
+};
+
+#define FRAME_COMMAND	0	/* E_ANSWER: to a command */
+#define FRAME_LAST	1	/* E_BODY: the message ends with this frame */
+#define FRAME_MESSAGE	2	/* E_ANSWER: to a message */
+
+enum auth_verdict {
+	AUTH_YES,
+	AUTH_NO,	/* wrong */
+	AUTH_LATER,	/* the helper could not tell */
+	AUTH_NO_MORE	/* wrong, and no more tries on this connection */
+};
+
+/* How imapfetch logs in at an IMAP server (the `imap` line's second word). */
+enum imap_login {
+	IMAP_LOGIN,
+	IMAP_PROXY,
+	IMAP_PASSTHROUGH
+};
+
+/* How a BURL ended (RFC 4468 section 3.2.1, RFC 5248 for the codes). */
+enum fetch_verdict {
+	FETCH_OK,
+	FETCH_SYNTAX,	/* 501 5.5.4: not an IMAP URL of the right form */
+	FETCH_NO_TRUST,	/* 554 5.7.14: no such server is configured */
+	FETCH_REFUSED,	/* 554 5.7.0: not this user's, expired, wrong token */
+	FETCH_GONE,	/* 554 5.6.6: NIL, no such message */
+	FETCH_TOO_BIG,	/* 552 5.3.4: the literal is above the limit */
+	FETCH_DOWN,	/* 451 4.4.1: unreachable, slow, NO, BYE, nonsense */
+	FETCH_RELAY	/* the relay's channel is closed */
+};
+
+#endif

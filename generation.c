@@ -1,0 +1,246 @@
+/*
+ * Generations: a new monitor and nursery are exec'd with the listening
+ * sockets, on SIGHUP, after a crash and after GENERATION_SIZE connections,
+ * so that address layouts do not live long and a new certificate or
+ * configuration is picked up. The old generation accepts until the new one
+ * says that it serves, then serves its own sessions to their end.
+ */
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/conf.h"
+#include "smtpsubmitd.h"
+
+#define READY_VARIABLE "SMTPSUBMITD_READY"
+#define FIRST_FD 3
+
+static char **command;	/* how to start the next one */
+static int ready_fd = -1;
+static bool successor, has_successor;
+
+void
+generation_start(char **argv)
+{
+	const char *ready = getenv(READY_VARIABLE);
+	uint64_t fd;
+
+	command = argv;
+	if (ready == NULL)
+		return;
+	if (conf_number(ready, 1024, &fd)) {
+		ready_fd = (int)fd;
+		fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
+		successor = true;
+	}
+	unsetenv(READY_VARIABLE);
+}
+
+bool
+generation_is_successor(void)
+{
+	return successor;
+}
+
+/* sd_notify(3): a datagram to the socket that systemd names. */
+static void
+notify(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	socklen_t len;
+	int fd;
+
+	if (path == NULL || strlen(path) >= sizeof(sun.sun_path))
+		return;
+	memcpy(sun.sun_path, path, strlen(path));
+	if (path[0] == '@')
+		sun.sun_path[0] = '\0';
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+	    strlen(path));
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return;
+	sendto(fd, text, strlen(text), MSG_NOSIGNAL,
+	    (struct sockaddr *)&sun, len);
+	close(fd);
+}
+
+void
+generation_ready(void)
+{
+	char text[64];
+
+	if (ready_fd != -1) {
+		if (write(ready_fd, "", 1) == -1)
+			log_event(NULL, "generation", "cannot report: %s",
+			    strerror(errno));
+		close(ready_fd);
+		ready_fd = -1;
+	}
+	snprintf(text, sizeof(text), "READY=1\nMAINPID=%ld", (long)getpid());
+	notify(text);
+}
+
+void
+generation_notify_stopping(void)
+{
+	if (!has_successor)
+		notify("STOPPING=1");
+}
+
+/*
+ * The descriptors the next one gets, from FIRST_FD on. They are copied out
+ * of the way first, for sources and targets may overlap.
+ */
+static int
+plan_fds(posix_spawn_file_actions_t *actions, const struct socket_set *set,
+    int ready, int *copies)
+{
+	size_t i;
+
+	for (i = 0; i <= set->n; i++) {
+		copies[i] = fcntl(i < set->n ? set->listening[i] : ready,
+		    F_DUPFD_CLOEXEC, 100);
+		if (copies[i] == -1 || posix_spawn_file_actions_adddup2(
+		    actions, copies[i], FIRST_FD + (int)i) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+set_environment(const struct socket_set *set)
+{
+	char text[32 * SOCKETS_MAX] = "", number[16];
+	size_t i;
+
+	for (i = 0; i < set->n; i++) {
+		strlcat(text, i > 0 ? ":" : "", sizeof(text));
+		strlcat(text, set->tls[i] ? "submissions" : "submission",
+		    sizeof(text));
+	}
+	setenv("LISTEN_FDNAMES", text, 1);
+	snprintf(number, sizeof(number), "%zu", set->n);
+	setenv("LISTEN_FDS", number, 1);
+	snprintf(number, sizeof(number), "%zu", FIRST_FD + set->n);
+	setenv(READY_VARIABLE, number, 1);
+}
+
+static void
+default_signals(posix_spawnattr_t *attr)
+{
+	sigset_t all, none;
+
+	sigfillset(&all);
+	sigemptyset(&none);
+	posix_spawnattr_setsigdefault(attr, &all);
+	posix_spawnattr_setsigmask(attr, &none);
+	posix_spawnattr_setflags(attr,
+	    POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+}
+
+int
+generation_next(const struct socket_set *set, pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	int pipefd[2], copies[SOCKETS_MAX + 1], error = -1;
+	size_t i;
+
+	if (pipe2(pipefd, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	memset(copies, -1, sizeof(copies));
+	/* our successors' successors come to us when their parent ends */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attr);
+	default_signals(&attr);
+	if (plan_fds(&actions, set, pipefd[1], copies) == 0) {
+		set_environment(set);
+		error = posix_spawn(pid, command[0], &actions, &attr, command,
+		    environ);
+	}
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	for (i = 0; i <= set->n; i++)
+		if (copies[i] != -1)
+			close(copies[i]);
+	close(pipefd[1]);
+	if (error == 0)
+		return pipefd[0];
+	close(pipefd[0]);
+	return -1;
+}
+
+bool
+generation_took_over(int fd, pid_t pid)
+{
+	char c, text[64];
+
+	if (read(fd, &c, 1) != 1)
+		return false;
+	has_successor = true;
+	snprintf(text, sizeof(text), "MAINPID=%ld", (long)pid);
+	notify(text);
+	return true;
+}
+
+/*
+ * Without systemd the one who started us knows our pid: we stay and pass his
+ * signals on. A later generation's pid nobody knows, it need not stay.
+ */
+bool
+generation_must_wait(const struct service *service)
+{
+	return has_successor && !successor && service->foreground &&
+	    getenv("NOTIFY_SOCKET") == NULL;
+}
+
+static void
+signal_children(int sig)
+{
+	char path[64];
+	int pid;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/children",
+	    (long)getpid());
+	f = fopen(path, "re");
+	if (f == NULL)
+		return;
+	while (fscanf(f, "%d", &pid) == 1)
+		kill((pid_t)pid, sig);
+	fclose(f);
+}
+
+void
+generation_wait_for_successors(void)
+{
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (;;) {
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		if (waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD)
+			_exit(0);
+		if (sigwait(&set, &sig) == 0 && sig != SIGCHLD)
+			signal_children(sig);
+	}
+}

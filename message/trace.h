@@ -1,0 +1,28 @@
+/*
+ * The Received field of a submitted message (RFC 5321 4.4, RFC 3848 for
+ * ESMTPSA, RFC 8314 4.3 for the tls clause). Pure.
+ */
+#ifndef MESSAGE_TRACE_H
+#define MESSAGE_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#define TRACE_MAX 1400
+
+struct trace {
+	const char *hostname;		/* ours */
+	const char *helo;		/* the client's word, checked */
+	const char *client;		/* its address, or "local" */
+	const char *tls_version;	/* "" in the clear */
+	const char *tls_cipher;
+	const char *id;
+	unsigned message;		/* of this session, from 1 */
+	bool hide_client;
+};
+
+/* Writes the field with CRLF; returns its length, below TRACE_MAX. */
+size_t trace_received(const struct trace *, time_t, char buf[TRACE_MAX]);
+
+#endif

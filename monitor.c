@@ -1,0 +1,526 @@
+/*
+ * The monitor: holds the secrets, reads no octet of the network, never forks
+ * without exec. Sessions ask it for the few things they may not do; each
+ * request stands in the table below with when and how often it is allowed,
+ * and one out of order is the asker's end.
+ */
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "monitor.h"
+#include "sandbox/sandbox.h"
+
+#define BEFORE_LOGIN	1u
+#define AFTER_LOGIN	2u
+
+struct monitor monitor = { .successor_fd = -1 };
+
+static void begin_generation(const char *why);
+
+/* Talking */
+
+void
+monitor_tell_nursery(uint16_t type, const void *data, size_t len, int fd)
+{
+	if (ipc_send_wait(monitor.nursery.channel, type, 0, data, len, fd,
+	    CHANNEL_WAIT) == -1)
+		fatal("the nursery does not listen: %s", strerror(errno));
+}
+
+void
+client_drop(struct client *client)
+{
+	if (client->auth != NULL)
+		auth_cancel(client->auth);
+	if (client->delay != NULL)
+		event_free(client->delay);
+	broker_forget(client);
+	event_free(client->readable);
+	close(client->channel);
+	LIST_REMOVE(client, entry);
+	freezero(client, sizeof(*client));
+}
+
+bool
+client_answer(struct client *client, uint16_t type, const void *data,
+    size_t len, int fd)
+{
+	if (ipc_send(client->channel, type, 0, data, len, fd) == 0)
+		return true;
+	client_drop(client);	/* gone, or does not read what it asked for */
+	return false;
+}
+
+void
+client_violation(struct client *client, const char *what)
+{
+	uint32_t pid = (uint32_t)client->pid;
+	struct log_line line;
+
+	log_start(&line, client->id, "violation");
+	log_str(&line, "client", client->address);
+	log_str(&line, "user", client->user);
+	log_str(&line, "reason", what);
+	log_end(&line);
+	monitor_tell_nursery(M_KILL, &pid, sizeof(pid), -1);
+	client_drop(client);
+}
+
+/* S_SIGN: the handshake's one signature */
+
+static const char *
+answer_sign(struct client *client, struct unpack *unpack)
+{
+	unsigned char out[SIGNATURE_MAX], buf[SIGNATURE_MAX + 8];
+	const unsigned char *in;
+	struct pack pack;
+	unsigned key, kind, padding;
+	size_t n, len;
+
+	key = unpack_u8(unpack);
+	kind = unpack_u8(unpack);
+	padding = unpack_u8(unpack);
+	in = unpack_bytes(unpack, &n);
+	if (!unpack_done(unpack) || kind > SIGN_EC)
+		return "malformed signature request";
+	len = tls_keys_sign(key, (enum sign_kind)kind, (int)padding, in, n,
+	    out, sizeof(out));
+	if (len == 0)
+		return "asks to sign what no handshake signs";
+	pack_start(&pack, buf, sizeof(buf));
+	pack_bytes(&pack, out, len);
+	client_answer(client, S_SIGN, buf, pack.len, -1);
+	return NULL;
+}
+
+/* S_AUTH */
+
+static void
+tell_verdict(struct client *client)
+{
+	unsigned char verdict = (unsigned char)client->verdict;
+
+	client_answer(client, S_AUTH, &verdict, 1, -1);
+}
+
+static void
+on_delay(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *client = arg;
+
+	(void)fd, (void)what;
+	event_free(client->delay);
+	client->delay = NULL;
+	tell_verdict(client);
+}
+
+static long
+ms_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - then->tv_sec) * 1000 +
+	    (now.tv_nsec - then->tv_nsec) / 1000000;
+}
+
+/* All failures take the same least time, whatever their cause. */
+static void
+tell_verdict_later(struct client *client)
+{
+	long left = (long)monitor.service->conf.auth_delay -
+	    ms_since(&client->auth_begun);
+	struct timeval tv = { left / 1000, left % 1000 * 1000 };
+
+	if (left <= 0) {
+		tell_verdict(client);
+		return;
+	}
+	client->delay = evtimer_new(monitor.base, on_delay, client);
+	if (client->delay == NULL)
+		fatal("monitor: out of memory");
+	event_add(client->delay, &tv);
+}
+
+static void
+log_auth(const struct client *client, const char *event, const char *reason)
+{
+	struct log_line line;
+
+	log_start(&line, client->id, event);
+	log_str(&line, "client", client->address);
+	log_str(&line, "user", client->login);
+	if (reason != NULL)
+		log_str(&line, "reason", reason);
+	log_num(&line, "ms", ms_since(&client->auth_begun));
+	log_end(&line);
+}
+
+static void
+accept_login(struct client *client, const struct auth_result *result)
+{
+	const struct config *conf = &monitor.service->conf;
+
+	client->authenticated = true;
+	strlcpy(client->user, result->user, sizeof(client->user));
+	strlcpy(client->senders, conf->senders_any ||
+	    result->senders[0] == '\0' ?
+	    config_senders(conf, result->user) : result->senders,
+	    sizeof(client->senders));
+	client->verdict = AUTH_YES;
+	log_auth(client, "auth", NULL);
+	tell_verdict(client);
+}
+
+static void
+on_auth_done(void *arg, const struct auth_result *result)
+{
+	struct client *client = arg;
+
+	client->auth = NULL;
+	if (result->right) {
+		accept_login(client, result);
+		return;
+	}
+	if (!result->ran) {
+		client->verdict = AUTH_LATER;
+		log_auth(client, "auth-unavailable", NULL);
+	} else {
+		client->tries++;
+		client->verdict = client->tries >=
+		    monitor.service->conf.auth_tries ? AUTH_NO_MORE : AUTH_NO;
+		log_auth(client, "auth-failed", "wrong name or password");
+	}
+	tell_verdict_later(client);
+}
+
+static const char *
+answer_auth(struct client *client, struct unpack *unpack)
+{
+	char password[USER_SIZE];
+
+	unpack_string(unpack, client->login, sizeof(client->login));
+	unpack_string(unpack, password, sizeof(password));
+	if (!unpack_done(unpack) || client->login[0] == '\0')
+		return "malformed login";
+	if (client->auth != NULL || client->delay != NULL)
+		return "a second login before the first is answered";
+	if (client->tries >= monitor.service->conf.auth_tries)
+		return "a login after the last try";
+	clock_gettime(CLOCK_MONOTONIC, &client->auth_begun);
+	client->auth = auth_start(client->login, password, client->address,
+	    on_auth_done, client);
+	explicit_bzero(password, sizeof(password));
+	auth_run();
+	return NULL;
+}
+
+/* S_RELAY */
+
+static const char *
+answer_relay(struct client *client, struct unpack *unpack)
+{
+	if (!unpack_done(unpack))
+		return "malformed request for a relay";
+	if (client->wants_relay)
+		return "asks twice for a relay";
+	broker_give_relay(client);
+	return NULL;
+}
+
+static const struct request {
+	enum frame_type type;
+	unsigned when;
+	unsigned most;	/* times in a connection */
+	const char *(*answer)(struct client *, struct unpack *);
+} requests[] = {
+	{ S_SIGN, BEFORE_LOGIN, 1, answer_sign },
+	{ S_AUTH, BEFORE_LOGIN, 100, answer_auth },
+	{ S_RELAY, AFTER_LOGIN, 100, answer_relay },
+};
+
+/* NULL, or why the session must die. */
+static const char *
+handle_request(struct client *client, struct frame *frame)
+{
+	const struct request *request = NULL;
+	struct unpack unpack;
+	size_t i;
+
+	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		if (requests[i].type == frame->type)
+			request = &requests[i];
+	if (request == NULL || frame->fd != -1)
+		return "unknown request";
+	i = (size_t)(request - requests);
+	if (!(request->when & (client->authenticated ? AFTER_LOGIN :
+	    BEFORE_LOGIN)))
+		return "request at the wrong time";
+	if (++client->asked[i] > request->most)
+		return "request too often";
+	unpack_start(&unpack, frame->data, frame->len);
+	return request->answer(client, &unpack);
+}
+
+static void
+on_client(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *client = arg;
+	const char *violation;
+	int n = ipc_recv((int)fd, &monitor.frame);
+
+	(void)what;
+	if (n == -1 && errno == EAGAIN)
+		return;
+	if (n == 0) {
+		client_drop(client);
+		return;
+	}
+	violation = n == 1 ? handle_request(client, &monitor.frame) :
+	    "malformed frame";
+	explicit_bzero(monitor.frame.data, monitor.frame.len);
+	if (monitor.frame.fd != -1)
+		close(monitor.frame.fd);
+	if (violation != NULL)
+		client_violation(client, violation);
+}
+
+/* The nursery's reports */
+
+static void
+register_newborn(struct frame *frame)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	struct unpack unpack;
+
+	if (client == NULL)
+		fatal("monitor: out of memory");
+	unpack_start(&unpack, frame->data, frame->len);
+	client->pid = (pid_t)unpack_u32(&unpack);
+	unpack_string(&unpack, client->id, sizeof(client->id));
+	unpack_string(&unpack, client->address, sizeof(client->address));
+	unpack_u8(&unpack);
+	if (!unpack_done(&unpack) || frame->fd == -1)
+		fatal("the nursery sends nonsense");
+	client->channel = frame->fd;
+	client->relay = -1;
+	fcntl(client->channel, F_SETFL, O_NONBLOCK);
+	client->readable = event_new(monitor.base, client->channel,
+	    EV_READ | EV_PERSIST, on_client, client);
+	if (client->readable == NULL)
+		fatal("monitor: out of memory");
+	event_add(client->readable, NULL);
+	LIST_INSERT_HEAD(&monitor.clients, client, entry);
+	if (++monitor.born % GENERATION_SIZE == 0)
+		begin_generation("connections");
+}
+
+static void
+register_death(struct frame *frame)
+{
+	static const char *const names[] = { "session", "relay", "probe" };
+	struct unpack unpack;
+	struct log_line line;
+	unsigned role;
+	pid_t pid;
+	int status;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	pid = (pid_t)unpack_u32(&unpack);
+	status = (int)unpack_u32(&unpack);
+	role = unpack_u8(&unpack);
+	if (!unpack_done(&unpack) || role > ROLE_PROBE)
+		fatal("the nursery sends nonsense");
+	if (!WIFSIGNALED(status))
+		return;
+	log_start(&line, NULL, "child-died");
+	log_str(&line, "role", names[role]);
+	log_num(&line, "pid", pid);
+	log_num(&line, "signal", WTERMSIG(status));
+	log_end(&line);
+	begin_generation("crash");
+}
+
+_Noreturn static void
+finish(void)
+{
+	tls_keys_wipe();
+	if (generation_must_wait(monitor.service))
+		generation_wait_for_successors();
+	_exit(0);
+}
+
+static void
+on_nursery(evutil_socket_t fd, short what, void *arg)
+{
+	int n = ipc_recv((int)fd, &monitor.frame);
+
+	(void)what, (void)arg;
+	if (n == -1 && errno == EAGAIN)
+		return;
+	if (n != 1) {
+		if (monitor.stopping)
+			finish();
+		fatal("the nursery has died");
+	}
+	if (monitor.frame.type == N_NEWBORN)
+		register_newborn(&monitor.frame);
+	else if (monitor.frame.type == N_DIED)
+		register_death(&monitor.frame);
+	else
+		fatal("the nursery sends nonsense");
+}
+
+/* Generations and signals */
+
+static void
+stop_accepting(void)
+{
+	size_t i;
+
+	if (monitor.stopping)
+		return;
+	monitor.stopping = true;
+	monitor_tell_nursery(M_STOP, NULL, 0, -1);
+	for (i = 0; i < monitor.sockets->n; i++)
+		close(monitor.sockets->listening[i]);
+	monitor.sockets->n = 0;
+}
+
+/* The successor serves, or its end of the pipe closed without a word. */
+static void
+on_successor(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what, (void)arg;
+	if (generation_took_over((int)fd, monitor.successor)) {
+		log_event(NULL, "generation", "pid %ld serves now",
+		    (long)monitor.successor);
+		stop_accepting();
+	} else {
+		log_event(NULL, "generation-failed", "the new one did not "
+		    "start, this one goes on; see the lines above");
+		monitor.successor = 0;
+	}
+	close((int)fd);
+	monitor.successor_fd = -1;
+}
+
+static void
+begin_generation(const char *why)
+{
+	time_t now = time(NULL);
+
+	/* a connection of inetd's has no successor; a crash loop is slowed */
+	if (monitor.stopping || monitor.successor != 0 ||
+	    monitor.sockets->n == 0 ||
+	    (strcmp(why, "crash") == 0 && now - monitor.last_generation < 1))
+		return;
+	monitor.last_generation = now;
+	monitor.successor_fd = generation_next(monitor.sockets,
+	    &monitor.successor);
+	if (monitor.successor_fd == -1) {
+		log_event(NULL, "generation-failed", "%s", strerror(errno));
+		monitor.successor = 0;
+		return;
+	}
+	log_event(NULL, "generation", "a new one begins: %s", why);
+	event_base_once(monitor.base, monitor.successor_fd, EV_READ,
+	    on_successor, NULL, NULL);
+}
+
+static void
+on_hangup(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what, (void)arg;
+	if (monitor.stopping && monitor.successor != 0)
+		kill(monitor.successor, (int)sig);
+	else
+		begin_generation("SIGHUP");
+}
+
+static void
+on_terminate(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what, (void)arg;
+	if (monitor.successor != 0)
+		kill(monitor.successor, (int)sig);
+	else if (monitor.stopping)
+		_exit(0);	/* the second time: now */
+	generation_notify_stopping();
+	stop_accepting();
+}
+
+static void
+on_child(evutil_socket_t sig, short what, void *arg)
+{
+	int status;
+	pid_t pid;
+
+	(void)sig, (void)what, (void)arg;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == monitor.successor && monitor.stopping)
+			monitor.successor = 0;
+		else
+			auth_child_ended(pid, status);
+}
+
+static void
+watch_signal(int sig, event_callback_fn callback)
+{
+	struct event *event = evsignal_new(monitor.base, sig, callback, NULL);
+
+	if (event == NULL || event_add(event, NULL) == -1)
+		fatal("monitor: cannot watch signal %d", sig);
+}
+
+static void
+load_secrets(void)
+{
+	const struct config *conf = &monitor.service->conf;
+	char error[512];
+
+	if (!tls_keys_load(conf->certificates, conf->n_certificates, error,
+	    sizeof(error)) || !broker_load_secrets(error, sizeof(error))) {
+		log_event(NULL, "fatal", "%s", error);
+		_exit(78);
+	}
+}
+
+void
+monitor_run(struct service *service, struct socket_set *sockets,
+    const struct nursery *nursery)
+{
+	struct event *event;
+
+	monitor.service = service;
+	monitor.sockets = sockets;
+	monitor.nursery = *nursery;
+	if (sockets->connected != -1)
+		close(sockets->connected);
+	load_secrets();
+	monitor.base = event_base_new();
+	if (monitor.base == NULL)
+		fatal("monitor: no event loop");
+	event = event_new(monitor.base, nursery->channel,
+	    EV_READ | EV_PERSIST, on_nursery, NULL);
+	if (event == NULL || event_add(event, NULL) == -1)
+		fatal("monitor: out of memory");
+	watch_signal(SIGHUP, on_hangup);
+	watch_signal(SIGTERM, on_terminate);
+	watch_signal(SIGINT, on_terminate);
+	watch_signal(SIGCHLD, on_child);
+	auth_init(monitor.base, &service->conf);
+	if (sockets->connected != -1) {
+		sockets->connected = -1;
+		monitor.stopping = true;	/* one connection, then the end */
+	}
+	broker_start();
+	event_base_dispatch(monitor.base);
+	_exit(111);
+}

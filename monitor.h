@@ -1,0 +1,71 @@
+/*
+ * The monitor in three files: monitor.c has the loop, the sessions' request
+ * table and the nursery's reports; broker.c the relay processes and what is
+ * known of the next server; this is what they share.
+ */
+#ifndef MONITOR_H
+#define MONITOR_H
+
+#include <sys/queue.h>
+
+#include <event2/event.h>
+#include <time.h>
+
+#include "order.h"
+
+/* A session as the monitor knows it: its own record, never its word. */
+struct client {
+	LIST_ENTRY(client) entry;
+	int channel;
+	struct event *readable;
+	pid_t pid;
+	char id[SESSION_ID_SIZE], address[CLIENT_SIZE];
+	bool authenticated;
+	char user[USER_SIZE], senders[SENDERS_SIZE];
+	unsigned asked[8];	/* requests of each row of the table so far */
+
+	struct auth_request *auth;
+	char login[USER_SIZE];	/* being tried, for the log */
+	unsigned tries;
+	struct timespec auth_begun;
+	enum auth_verdict verdict;
+	struct event *delay;
+
+	bool wants_relay;
+	int relay;		/* channel to its relay process, -1 */
+	struct event *relay_readable;
+};
+
+LIST_HEAD(clients, client);
+
+struct monitor {
+	struct service *service;
+	struct socket_set *sockets;
+	struct nursery nursery;
+	struct event_base *base;
+	struct clients clients;
+	struct frame frame;	/* the one being handled */
+	bool stopping;		/* no new connections, end when empty */
+	unsigned born;		/* connections of this generation */
+	pid_t successor;	/* 0: none */
+	int successor_fd;
+	time_t last_generation;
+};
+
+extern struct monitor monitor;
+
+/* monitor.c */
+void monitor_tell_nursery(uint16_t type, const void *, size_t, int fd);
+void client_drop(struct client *);
+/* Logs what it did and has it killed. */
+void client_violation(struct client *, const char *what);
+bool client_answer(struct client *, uint16_t type, const void *, size_t,
+    int fd);
+
+/* broker.c */
+void broker_start(void);	/* secrets were read; looks at the relays */
+bool broker_load_secrets(char *error, size_t size);
+void broker_give_relay(struct client *);
+void broker_forget(struct client *);
+
+#endif

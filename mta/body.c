@@ -1,0 +1,192 @@
+/*
+ * The message on its way to the next server: by BDAT (RFC 3030) if it offers
+ * CHUNKING, which needs no 354 and no dots, else by DATA.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message/content.h"
+#include "mta/io.h"
+
+/* What is gathered before it goes out: a small message goes as one piece. */
+#define PIECE (32 * 1024)
+
+static bool
+by_chunks(const struct mta *mta)
+{
+	return (mta->ehlo.capabilities & CAP_CHUNKING) != 0;
+}
+
+enum mta_status
+mta_body_begin(struct mta *mta)
+{
+	enum mta_status status;
+
+	mta->line_start = true;
+	mta->chunks = 0;
+	mta->finished = false;
+	mta->out_len = 0;
+	if (by_chunks(mta)) {
+		mta->answer.code = 250;
+		return MTA_OK;
+	}
+	mta_put(mta, "DATA");
+	status = mta_flush(mta);
+	if (status == MTA_OK)
+		status = mta_answer(mta);
+	if (status == MTA_OK && mta->answer.code / 100 == 2)
+		return MTA_GARBAGE;
+	mta->in_data = status == MTA_OK && mta->answer.code == 354;
+	return status;
+}
+
+/* The answer to the oldest chunk; MTA_EARLY if it is a refusal. */
+static enum mta_status
+take_answer(struct mta *mta)
+{
+	enum mta_status status = mta_answer(mta);
+
+	if (status != MTA_OK)
+		return status;
+	if (mta->chunks == 0 || mta->answer.code / 100 != 2)
+		return MTA_EARLY;
+	mta->chunks--;
+	return MTA_OK;
+}
+
+static enum mta_status
+drain(struct mta *mta, unsigned most)
+{
+	enum mta_status status = MTA_OK;
+
+	while (status == MTA_OK && mta->chunks > most)
+		status = take_answer(mta);
+	return status;
+}
+
+/*
+ * Answers that are there already. With TLS a mere ticket makes the socket
+ * readable, so it is read before an answer is waited for.
+ */
+static enum mta_status
+look_for_answer(struct mta *mta)
+{
+	struct pollfd pfd = { .fd = mta->stream.fd, .events = POLLIN };
+	enum mta_status status;
+	ssize_t n;
+
+	for (;;) {
+		if (mta->in_len == 0 && poll(&pfd, 1, 0) != 1)
+			return MTA_OK;
+		if (mta->in_len == 0) {
+			n = stream_read(&mta->stream, mta->in,
+			    sizeof(mta->in));
+			if (n == STREAM_AGAIN)
+				return MTA_OK;
+			if (n <= 0)
+				return MTA_LOST;
+			mta->in_len = (size_t)n;
+		}
+		status = take_answer(mta);
+		if (status != MTA_OK)
+			return status;
+	}
+}
+
+/* A server that hangs up in the middle may have said why. */
+static enum mta_status
+write_or_hear(struct mta *mta, const char *p, size_t n)
+{
+	enum mta_status status = mta_write(mta, p, n);
+
+	if (status == MTA_LOST && look_for_answer(mta) == MTA_EARLY)
+		return MTA_EARLY;
+	return status;
+}
+
+static enum mta_status
+send_chunk(struct mta *mta, bool last)
+{
+	char line[48];
+	enum mta_status status;
+	int n = snprintf(line, sizeof(line), "BDAT %zu%s\r\n", mta->out_len,
+	    last ? " LAST" : "");
+
+	/* one write for a small message: command and content together */
+	if (mta->out_size - mta->out_len < (size_t)n)
+		mta_append(mta, line, (size_t)n);
+	else
+		mta->out_len += (size_t)n;
+	memmove(mta->out + n, mta->out, mta->out_len - (size_t)n);
+	memcpy(mta->out, line, (size_t)n);
+	status = write_or_hear(mta, mta->out, mta->out_len);
+	mta->out_len = 0;
+	mta->chunks++;
+	mta->finished = last && status == MTA_OK;
+	if (status != MTA_OK || last)
+		return status;
+	if (!(mta->ehlo.capabilities & CAP_PIPELINING))
+		return drain(mta, 0);
+	return look_for_answer(mta);
+}
+
+static enum mta_status
+send_text(struct mta *mta)
+{
+	char *stuffed = malloc(mta->out_len * 2 + 1);
+	enum mta_status status;
+	size_t n;
+
+	if (stuffed == NULL)
+		abort();
+	n = content_dot_stuff(&mta->line_start, mta->out, mta->out_len,
+	    stuffed);
+	mta->out_len = 0;
+	status = write_or_hear(mta, stuffed, n);
+	free(stuffed);
+	return status == MTA_OK ? look_for_answer(mta) : status;
+}
+
+enum mta_status
+mta_body(struct mta *mta, const char *p, size_t n)
+{
+	mta_append(mta, p, n);
+	if (mta->out_len < PIECE)
+		return MTA_OK;
+	return by_chunks(mta) ? send_chunk(mta, false) : send_text(mta);
+}
+
+static enum mta_status
+end_text(struct mta *mta)
+{
+	enum mta_status status = MTA_OK;
+
+	if (mta->out_len > 0)
+		status = send_text(mta);
+	if (status == MTA_OK)
+		status = write_or_hear(mta, ".\r\n", 3);
+	mta->finished = status == MTA_OK;
+	mta->in_data = false;
+	return status == MTA_OK ? mta_answer(mta) : status;
+}
+
+static enum mta_status
+end_chunks(struct mta *mta)
+{
+	enum mta_status status = send_chunk(mta, true);
+
+	if (status == MTA_OK)
+		status = drain(mta, 1);
+	if (status == MTA_OK)
+		status = mta_answer(mta);
+	mta->chunks = 0;
+	return status;
+}
+
+enum mta_status
+mta_body_end(struct mta *mta)
+{
+	return by_chunks(mta) ? end_chunks(mta) : end_text(mta);
+}

@@ -1,0 +1,80 @@
+/*
+ * The client's side of SMTP (RFC 5321) and LMTP (RFC 2033) towards the next
+ * server. Everything waits, with a time limit on each step; the owner has
+ * nothing else to do meanwhile.
+ */
+#ifndef MTA_CLIENT_H
+#define MTA_CLIENT_H
+
+#include <sys/socket.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/stream.h"
+#include "mta/answer.h"
+#include "mta/route.h"
+#include "smtp/ehlo.h"
+
+enum mta_status {
+	MTA_OK,
+	MTA_DOWN,	/* no connection, no greeting */
+	MTA_LOST,	/* the connection ended */
+	MTA_TIMEOUT,
+	MTA_GARBAGE,	/* what came is no SMTP */
+	MTA_TLS,	/* TLS was needed and could not be had */
+	MTA_LOGIN,	/* it refused our credentials, or took none */
+	MTA_EARLY	/* an answer in the middle of the message */
+};
+
+struct mta_settings {
+	const char *hostname;	/* for EHLO */
+	const char *user, *password;	/* "" : none */
+	struct tls_config *verified, *opportunistic;
+	unsigned timeout;	/* ms for each step */
+};
+
+struct mta {
+	const struct route *route;
+	const struct mta_settings *set;
+	struct stream stream;
+	bool open;
+	bool verified;		/* by TLS */
+	struct ehlo ehlo;
+	char in[4096];		/* lines of replies */
+	size_t in_len;
+	char *out;		/* not yet sent */
+	size_t out_len, out_size;
+	bool in_data;		/* DATA was answered by 354 */
+	bool line_start;	/* of the message, for dots */
+	unsigned chunks;	/* BDATs whose answer is still to come */
+	bool finished;		/* it has the last octet: it may accept */
+	struct answer answer;	/* the last one */
+	char why[256];		/* text of the last failure, for the log */
+};
+
+/* Connects to the first address that answers, says EHLO, TLS, AUTH. */
+enum mta_status mta_open(struct mta *, const struct route *,
+    const struct sockaddr_storage *, const socklen_t *, size_t n,
+    const struct mta_settings *);
+/* QUIT if it can be said, then the end. */
+void mta_close(struct mta *);
+/* True if the server has closed, or said something, while idle. */
+bool mta_is_stale(struct mta *);
+
+/* A command line without CRLF; sent by mta_flush() at the latest. */
+void mta_put(struct mta *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+enum mta_status mta_flush(struct mta *);
+/* The next answer in order, into mta->answer. */
+enum mta_status mta_answer(struct mta *);
+
+/*
+ * The message: begin (MTA_OK with an answer above 399: refused), content in
+ * canonical form, end. With CHUNKING it goes by BDAT, else by DATA.
+ */
+enum mta_status mta_body_begin(struct mta *);
+enum mta_status mta_body(struct mta *, const char *, size_t);
+enum mta_status mta_body_end(struct mta *);
+
+#endif

@@ -1,0 +1,434 @@
+/*
+ * The nursery: accepts connections and gives birth to the processes that
+ * touch the network. It was born before any secret was read and so nothing
+ * in it or its children can be one. It may accept, fork, reap; it holds the
+ * listening sockets and a configured TLS context without a key. It talks to
+ * the monitor only.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sandbox/sandbox.h"
+#include "smtpsubmitd.h"
+#include "smtp/reply.h"
+
+/* Connections taken in a row before the monitor is heard again. */
+#define ACCEPT_BURST 16
+
+struct child {
+	pid_t pid;
+	enum role role;
+	char client[CLIENT_SIZE];	/* of a session */
+};
+
+static struct {
+	struct service *service;
+	struct socket_set sockets;
+	int monitor;
+	bool serving, stopping;
+	struct child *children;
+	size_t n, size, sessions;
+} nursery;
+
+static volatile sig_atomic_t child_ended;
+
+static void
+note_child(int sig)
+{
+	(void)sig;
+	child_ended = 1;
+}
+
+static void
+random_id(char id[SESSION_ID_SIZE])
+{
+	/* no letters that are mistaken for one another */
+	static const char letters[] = "0123456789abcdefghjkmnpqrstvwxyz";
+	unsigned char bits[SESSION_ID_SIZE - 1];
+	size_t i;
+
+	arc4random_buf(bits, sizeof(bits));
+	for (i = 0; i < sizeof(bits); i++)
+		id[i] = letters[bits[i] % 32];
+	id[i] = '\0';
+}
+
+/* A v4 client of a v6 socket is shown as what it is. */
+static void
+client_text(const struct sockaddr_storage *ss, char *text, size_t size)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
+
+	strlcpy(text, "local", size);
+	if (ss->ss_family == AF_INET)
+		inet_ntop(AF_INET, &in->sin_addr, text, (socklen_t)size);
+	else if (ss->ss_family == AF_INET6 &&
+	    IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text,
+		    (socklen_t)size);
+	else if (ss->ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &in6->sin6_addr, text, (socklen_t)size);
+}
+
+/* Children */
+
+static struct child *
+new_child(void)
+{
+	struct child *more;
+
+	if (nursery.n == nursery.size) {
+		nursery.size = nursery.size == 0 ? 64 : nursery.size * 2;
+		more = reallocarray(nursery.children, nursery.size,
+		    sizeof(*more));
+		if (more == NULL)
+			fatal("nursery: out of memory");
+		nursery.children = more;
+	}
+	return &nursery.children[nursery.n];
+}
+
+static void
+child_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Forks a role; in the child returns 0. */
+static pid_t
+birth(enum role role, const char *client)
+{
+	struct child *child = new_child();
+	pid_t pid = fork();
+
+	if (pid == 0)
+		child_signals();
+	if (pid <= 0)
+		return pid;
+	child->pid = pid;
+	child->role = role;
+	strlcpy(child->client, client, sizeof(child->client));
+	nursery.n++;
+	nursery.sessions += role == ROLE_SESSION;
+	return pid;
+}
+
+static void
+tell(uint16_t type, const struct pack *pack, int fd)
+{
+	if (ipc_send_wait(nursery.monitor, type, 0, pack->buf, pack->len, fd,
+	    CHANNEL_WAIT) == -1)
+		_exit(0);	/* without a monitor there is nothing to do */
+}
+
+static void
+bury(pid_t pid, int status)
+{
+	unsigned char buf[32];
+	struct pack pack;
+	size_t i;
+
+	for (i = 0; i < nursery.n && nursery.children[i].pid != pid; i++)
+		;
+	if (i == nursery.n)
+		return;
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u32(&pack, (uint32_t)pid);
+	pack_u32(&pack, (uint32_t)status);
+	pack_u8(&pack, nursery.children[i].role);
+	nursery.sessions -= nursery.children[i].role == ROLE_SESSION;
+	nursery.children[i] = nursery.children[--nursery.n];
+	tell(N_DIED, &pack, -1);
+}
+
+static void
+reap(void)
+{
+	int status;
+	pid_t pid;
+
+	child_ended = 0;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		bury(pid, status);
+}
+
+/* Connections */
+
+static size_t
+sessions_from(const char *client)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < nursery.n; i++)
+		n += nursery.children[i].role == ROLE_SESSION &&
+		    strcmp(nursery.children[i].client, client) == 0;
+	return n;
+}
+
+/* Over a limit: said in the clear, for a handshake would cost a process. */
+static void
+turn_away(int fd, bool tls, const char *client, const char *why)
+{
+	char line[REPLY_LINE_MAX], rest[512];
+	struct log_line log;
+	size_t n;
+
+	log_start(&log, NULL, "turned-away");
+	log_str(&log, "client", client);
+	log_str(&log, "reason", why);
+	log_end(&log);
+	if (!tls) {
+		n = reply_format(line, sizeof(line), R_TOO_MANY_CONNECTIONS,
+		    NULL);
+		if (send(fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+			/* unread input would turn our FIN into a RST */
+			shutdown(fd, SHUT_WR);
+			while (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
+				;
+		}
+	}
+	close(fd);
+}
+
+static void
+tell_newborn(pid_t pid, const struct birth *who, int channel)
+{
+	unsigned char buf[256];
+	struct pack pack;
+
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u32(&pack, (uint32_t)pid);
+	pack_string(&pack, who->id);
+	pack_string(&pack, who->client);
+	pack_u8(&pack, who->tls);
+	tell(N_NEWBORN, &pack, channel);
+}
+
+static void
+bear_session(int client, const struct birth *who)
+{
+	int pair[2], keep[2];
+	pid_t pid;
+
+	if (ipc_pair(pair) == -1) {
+		turn_away(client, who->tls, who->client, strerror(errno));
+		return;
+	}
+	pid = birth(ROLE_SESSION, who->client);
+	if (pid == 0) {
+		keep[0] = client;
+		keep[1] = pair[1];
+		sandbox_close_others(keep, 2);
+		session_main(nursery.service, who, client, pair[1]);
+	}
+	close(pair[1]);
+	if (pid == -1) {
+		turn_away(client, who->tls, who->client, strerror(errno));
+	} else {
+		tell_newborn(pid, who, pair[0]);
+		close(client);
+	}
+	close(pair[0]);
+}
+
+static void
+welcome(int fd, bool tls)
+{
+	const struct config *conf = &nursery.service->conf;
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss);
+	struct birth who;
+
+	getpeername(fd, (struct sockaddr *)&ss, &len);
+	client_text(&ss, who.client, sizeof(who.client));
+	random_id(who.id);
+	who.tls = tls;
+	if (nursery.sessions >= conf->max_connections)
+		turn_away(fd, tls, who.client, "max-connections");
+	else if (sessions_from(who.client) >= conf->max_per_source)
+		turn_away(fd, tls, who.client, "max-connections-per-source");
+	else
+		bear_session(fd, &who);
+}
+
+static void
+accept_some(size_t i)
+{
+	int fd, burst;
+
+	for (burst = 0; burst < ACCEPT_BURST; burst++) {
+		fd = accept4(nursery.sockets.listening[i], NULL, NULL,
+		    SOCK_CLOEXEC);
+		if (fd == -1)
+			return;
+		welcome(fd, nursery.sockets.tls[i]);
+	}
+}
+
+/* The monitor's words */
+
+static void
+begin_serving(struct frame *frame)
+{
+	struct unpack unpack;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	nursery.service->relay.capabilities = unpack_u32(&unpack);
+	nursery.service->relay.size = unpack_u64(&unpack);
+	nursery.serving = !nursery.stopping;
+	if (nursery.sockets.connected == -1)
+		return;
+	welcome(nursery.sockets.connected, nursery.sockets.connected_tls);
+	nursery.sockets.connected = -1;
+	nursery.stopping = true;
+	nursery.serving = false;
+}
+
+static void
+stop_serving(void)
+{
+	size_t i;
+
+	for (i = 0; i < nursery.sockets.n; i++)
+		close(nursery.sockets.listening[i]);
+	nursery.sockets.n = 0;
+	nursery.stopping = true;
+	nursery.serving = false;
+}
+
+static void
+bear_relay(struct frame *frame)
+{
+	enum role role = frame->len == 1 && frame->data[0] == ROLE_PROBE ?
+	    ROLE_PROBE : ROLE_RELAY;
+
+	if (frame->fd == -1)
+		_exit(111);
+	if (birth(role, "") == 0) {
+		sandbox_close_others(&frame->fd, 1);
+		relay_main(nursery.service, role, frame->fd);
+	}
+	close(frame->fd);
+}
+
+static void
+kill_child(struct frame *frame)
+{
+	struct unpack unpack;
+	size_t i;
+	pid_t pid;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	pid = (pid_t)unpack_u32(&unpack);
+	for (i = 0; i < nursery.n; i++)
+		if (nursery.children[i].pid == pid)
+			kill(pid, SIGKILL);
+}
+
+static void
+hear_monitor(void)
+{
+	static struct frame frame;
+	int n = ipc_recv(nursery.monitor, &frame);
+
+	if (n == 0 || (n == -1 && errno != EAGAIN))
+		_exit(0);	/* the monitor is gone; no service without it */
+	if (n == -1)
+		return;
+	if (frame.type == M_SERVE)
+		begin_serving(&frame);
+	else if (frame.type == M_STOP)
+		stop_serving();
+	else if (frame.type == M_FORK_RELAY)
+		bear_relay(&frame);
+	else if (frame.type == M_KILL)
+		kill_child(&frame);
+}
+
+_Noreturn static void
+nursery_loop(void)
+{
+	struct pollfd fds[1 + SOCKETS_MAX];
+	sigset_t waiting;
+	size_t i, n;
+
+	sigemptyset(&waiting);
+	for (;;) {
+		if (child_ended)
+			reap();
+		if (nursery.stopping && nursery.n == 0)
+			_exit(0);
+		fds[0] = (struct pollfd){ .fd = nursery.monitor,
+		    .events = POLLIN };
+		n = nursery.serving ? nursery.sockets.n : 0;
+		for (i = 0; i < n; i++)
+			fds[i + 1] = (struct pollfd){
+			    .fd = nursery.sockets.listening[i],
+			    .events = POLLIN };
+		if (ppoll(fds, n + 1, NULL, &waiting) == -1)
+			continue;
+		for (i = 0; i < n; i++)
+			if (fds[i + 1].revents)
+				accept_some(i);
+		if (fds[0].revents)
+			hear_monitor();
+	}
+}
+
+static void
+nursery_signals(void)
+{
+	struct sigaction sa = { .sa_handler = note_child };
+	sigset_t child;
+
+	signal(SIGTERM, SIG_IGN);	/* the monitor decides when to stop */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);	/* but in ppoll */
+	sigaction(SIGCHLD, &sa, NULL);
+}
+
+void
+nursery_start(struct nursery *who, struct service *service,
+    const struct socket_set *sockets)
+{
+	int pair[2];
+	size_t i;
+
+	if (ipc_pair(pair) == -1)
+		fatal("socketpair: %s", strerror(errno));
+	for (i = 0; i < sockets->n; i++)
+		fcntl(sockets->listening[i], F_SETFL,
+		    fcntl(sockets->listening[i], F_GETFL) | O_NONBLOCK);
+	who->pid = fork();
+	if (who->pid == -1)
+		fatal("fork: %s", strerror(errno));
+	if (who->pid > 0) {
+		close(pair[1]);
+		who->channel = pair[0];
+		return;
+	}
+	sandbox_begin();
+	close(pair[0]);
+	nursery.service = service;
+	nursery.sockets = *sockets;
+	nursery.monitor = pair[1];
+	nursery_signals();
+	nursery_loop();
+}

@@ -1,0 +1,98 @@
+#include <string.h>
+
+#include "order.h"
+
+static void
+pack_addresses(struct pack *pack, const struct addresses *all)
+{
+	size_t i, k;
+
+	for (i = 0; i < ROUTES_MAX; i++) {
+		pack_u8(pack, all[i].n);
+		for (k = 0; k < all[i].n; k++)
+			pack_bytes(pack, &all[i].ss[k], all[i].len[k]);
+	}
+}
+
+static void
+unpack_addresses(struct unpack *unpack, struct addresses *all)
+{
+	const unsigned char *p;
+	size_t i, k, len;
+
+	for (i = 0; i < ROUTES_MAX; i++) {
+		all[i].n = unpack_u8(unpack);
+		if (all[i].n > ADDRESSES_MAX) {
+			unpack->bad = true;
+			return;
+		}
+		for (k = 0; k < all[i].n; k++) {
+			p = unpack_bytes(unpack, &len);
+			if (p == NULL || len > sizeof(all[i].ss[k])) {
+				unpack->bad = true;
+				return;
+			}
+			memcpy(&all[i].ss[k], p, len);
+			all[i].len[k] = (socklen_t)len;
+		}
+	}
+}
+
+size_t
+order_pack(const struct order *order, void *buf, size_t size)
+{
+	struct pack pack;
+
+	pack_start(&pack, buf, size);
+	pack_string(&pack, order->user);
+	pack_string(&pack, order->senders);
+	pack_string(&pack, order->id);
+	pack_string(&pack, order->client);
+	pack_string(&pack, order->relay_user);
+	pack_string(&pack, order->relay_password);
+	pack_addresses(&pack, order->addresses);
+	return pack.bad ? 0 : pack.len;
+}
+
+bool
+order_unpack(struct order *order, const void *buf, size_t len)
+{
+	struct unpack unpack;
+
+	memset(order, 0, sizeof(*order));
+	unpack_start(&unpack, buf, len);
+	unpack_string(&unpack, order->user, sizeof(order->user));
+	unpack_string(&unpack, order->senders, sizeof(order->senders));
+	unpack_string(&unpack, order->id, sizeof(order->id));
+	unpack_string(&unpack, order->client, sizeof(order->client));
+	unpack_string(&unpack, order->relay_user, sizeof(order->relay_user));
+	unpack_string(&unpack, order->relay_password,
+	    sizeof(order->relay_password));
+	unpack_addresses(&unpack, order->addresses);
+	return unpack_done(&unpack);
+}
+
+size_t
+report_pack(const struct report *report, void *buf, size_t size)
+{
+	struct pack pack;
+
+	pack_start(&pack, buf, size);
+	pack_u32(&pack, report->ehlo.capabilities);
+	pack_u64(&pack, report->ehlo.size);
+	pack_addresses(&pack, report->addresses);
+	return pack.bad ? 0 : pack.len;
+}
+
+bool
+report_unpack(struct report *report, const void *buf, size_t len)
+{
+	struct unpack unpack;
+
+	memset(report, 0, sizeof(*report));
+	unpack_start(&unpack, buf, len);
+	report->ehlo.capabilities = unpack_u32(&unpack);
+	report->ehlo.size = unpack_u64(&unpack);
+	unpack_addresses(&unpack, report->addresses);
+	return unpack_done(&unpack);
+}

@@ -1,0 +1,74 @@
+/*
+ * The relay process in two files: relay.c has the loop and the envelope,
+ * transfer.c the message. This is what they share.
+ */
+#ifndef RELAY_H
+#define RELAY_H
+
+#include "message/content.h"
+#include "message/header.h"
+#include "mta/client.h"
+#include "mta/maildir.h"
+#include "order.h"
+#include "smtp/reply.h"
+
+enum transfer_state {
+	TRANSFER_NONE,		/* no octet of a message yet */
+	TRANSFER_HEADER,	/* gathering the header */
+	TRANSFER_BODY,		/* the next server takes it as it comes */
+	TRANSFER_REFUSED	/* answered; the rest is thrown away */
+};
+
+struct relay {
+	struct service *service;
+	struct order order;
+	int monitor, session;
+
+	/* the client, as the session tells; checked */
+	char helo[256], tls_version[16], tls_cipher[64];
+
+	/* the next server */
+	struct mta_settings set;
+	const struct route *route;	/* in use, NULL: none is open */
+	struct mta mta;
+	struct maildir maildirs[ROUTES_MAX];
+	struct maildir *maildir;	/* in use, or NULL */
+
+	/* the transaction */
+	bool mail, lost;
+	unsigned rcpts, messages;
+	char from[321];
+	int64_t begun;
+
+	/* the message */
+	enum transfer_state state;
+	struct header header;
+	struct content content;
+	uint64_t octets;
+	char *head;			/* the header and what came with it */
+	size_t head_len, head_size;
+	char *mended;
+	char message_id[256];
+};
+
+extern struct relay relay;
+
+/* relay.c */
+/* To whom: FRAME_COMMAND or FRAME_MESSAGE. */
+void relay_answer(uint16_t to, int code, const char *text, size_t n);
+void relay_reply(uint16_t to, enum reply, const char *arg);
+/* The next server's last answer, made fit for the client. */
+void relay_pass_answer(uint16_t to);
+enum reply relay_trouble(enum mta_status);
+/* The connection to the next server is given up. */
+void relay_hang_up(void);
+void relay_forget(void);	/* the transaction */
+_Noreturn void relay_violation(const char *what);
+int64_t relay_now_ms(void);
+
+/* transfer.c */
+void transfer_body(const char *, size_t, bool last);
+/* Whatever was begun is not finished. */
+void transfer_abort(void);
+
+#endif

@@ -1,0 +1,200 @@
+/*
+ *	Path		= "<" [ A-d-l ":" ] Mailbox ">"		RFC 5321 4.1.2
+ *	A-d-l		= At-domain *( "," At-domain )
+ *	At-domain	= "@" Domain
+ *	Mailbox		= Local-part "@" ( Domain / address-literal )
+ *	Local-part	= Dot-string / Quoted-string
+ *	Dot-string	= Atom *( "." Atom )
+ *	Quoted-string	= DQUOTE *( qtextSMTP / quoted-pairSMTP ) DQUOTE
+ *	Domain		= sub-domain *( "." sub-domain )
+ *	address-literal	= "[" IPv4 / "IPv6:" IPv6 / tag ":" dcontent "]"  4.1.3
+ *
+ * Each function takes what it knows from the start of [p, p + n) and returns
+ * how many octets that were, 0 for none.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "smtp/path.h"
+
+static bool
+is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9');
+}
+
+static bool
+is_atext(char c)
+{
+	return is_alnum(c) || (c != '\0' &&
+	    strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+static size_t
+take_dot_string(const char *p, size_t n)
+{
+	size_t i = 0, start;
+
+	for (;;) {
+		for (start = i; i < n && is_atext(p[i]); i++)
+			;
+		if (i == start)
+			return 0;
+		if (i == n || p[i] != '.')
+			return i;
+		i++;
+	}
+}
+
+static size_t
+take_quoted_string(const char *p, size_t n)
+{
+	size_t i;
+
+	if (n == 0 || p[0] != '"')
+		return 0;
+	for (i = 1; i < n; i++) {
+		if (p[i] == '"')
+			return i + 1;
+		if (p[i] == '\\')
+			i++;
+		if (i == n || p[i] < ' ' || p[i] > '~')
+			return 0;
+	}
+	return 0;
+}
+
+/* Underscores are not in the grammar, but in names that exist. */
+static size_t
+take_domain(const char *p, size_t n)
+{
+	size_t i = 0, start;
+
+	for (;;) {
+		for (start = i; i < n && (is_alnum(p[i]) || p[i] == '-' ||
+		    p[i] == '_'); i++)
+			;
+		if (i == start || p[start] == '-' || p[i - 1] == '-' ||
+		    i - start > 63)
+			return 0;
+		if (i == n || p[i] != '.')
+			return i > DOMAIN_MAX ? 0 : i;
+		i++;
+	}
+}
+
+static size_t
+take_address_literal(const char *p, size_t n)
+{
+	size_t i;
+
+	if (n == 0 || p[0] != '[')
+		return 0;
+	for (i = 1; i < n && i < DOMAIN_MAX; i++) {
+		if (p[i] == ']')
+			return i == 1 ? 0 : i + 1;
+		if (!is_alnum(p[i]) && strchr(".:-", p[i]) == NULL)
+			return 0;
+		if (p[i] == '\0')
+			return 0;
+	}
+	return 0;
+}
+
+static size_t
+take_route(const char *p, size_t n)
+{
+	size_t i = 0, used;
+
+	if (n == 0 || p[0] != '@')
+		return 0;
+	while (i < n && p[i] == '@') {
+		used = take_domain(p + i + 1, n - i - 1);
+		i += 1 + used;
+		if (used == 0 || i == n)
+			return 0;
+		if (p[i] == ':')
+			return i + 1;
+		if (p[i] != ',')
+			return 0;
+		i++;
+	}
+	return 0;
+}
+
+static size_t
+take_mailbox(const char *p, size_t n, struct path *path)
+{
+	size_t local, domain = 0;
+
+	local = n > 0 && p[0] == '"' ? take_quoted_string(p, n) :
+	    take_dot_string(p, n);
+	if (local == 0 || local > LOCAL_PART_MAX)
+		return 0;
+	path->local_len = local;
+	path->has_domain = local < n && p[local] == '@';
+	if (path->has_domain) {
+		domain = take_domain(p + local + 1, n - local - 1);
+		if (domain == 0)
+			domain = take_address_literal(p + local + 1,
+			    n - local - 1);
+		if (domain == 0)
+			return 0;
+		domain++;
+	}
+	memcpy(path->address, p, local + domain);
+	path->address[local + domain] = '\0';
+	return local + domain;
+}
+
+size_t
+path_parse(const char *p, size_t n, struct path *path)
+{
+	size_t i = 1, used;
+
+	memset(path, 0, sizeof(*path));
+	if (n < 2 || p[0] != '<')
+		return 0;
+	if (p[1] == '>')
+		return 2;
+	i += take_route(p + i, n - i);
+	used = take_mailbox(p + i, n - i, path);
+	i += used;
+	if (used == 0 || i == n || p[i] != '>')
+		return 0;
+	return i + 1;
+}
+
+bool
+path_complete(struct path *path, const char *domain)
+{
+	size_t len = strlen(domain);
+
+	if (path->has_domain || path->local_len == 0)
+		return true;
+	if (len > DOMAIN_MAX)
+		return false;
+	path->address[path->local_len] = '@';
+	memcpy(path->address + path->local_len + 1, domain, len + 1);
+	path->has_domain = true;
+	return true;
+}
+
+bool
+path_is_qualified(const struct path *path)
+{
+	const char *domain = path->address + path->local_len + 1;
+
+	return path->has_domain &&
+	    (domain[0] == '[' || strchr(domain, '.') != NULL);
+}
+
+bool
+helo_is_valid(const char *p, size_t n)
+{
+	if (n > 1 && p[n - 1] == '.')	/* a rooted name, as some send it */
+		n--;
+	return n > 0 && (take_domain(p, n) == n ||
+	    take_address_literal(p, n) == n);
+}

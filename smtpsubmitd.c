@@ -1,0 +1,181 @@
+/*
+ * smtpsubmitd: a mail submission agent (RFC 6409) without a queue.
+ *
+ *	client ══TLS══ session ── commands, message ──► relay ══ the next server
+ *	                 │  sign, auth, relay            ▲
+ *	                 ▼                               │ user, credential
+ *	              monitor ─── exec ──► checkpassword helper
+ *	                 │ ▲
+ *	    "fork a relay" │ each newborn's channel
+ *	                 ▼ │
+ *	              nursery ── fork ──► session, relay
+ *	                 ▲ accepts
+ *	              listening sockets: systemd, inetd, or our own
+ *
+ * monitor.c	holds key and credentials, reads no network octet
+ * nursery.c	accepts and forks; was born before any secret was read
+ * session.c	one client: TLS and SMTP; every claim it makes is checked
+ * relay.c	one user's messages to the next server; policy is applied here
+ *
+ * This file starts them, in the order that keeps the secrets where they
+ * belong: sockets, configuration, certificates, nursery, and only then keys.
+ */
+#include <sys/stat.h>
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sandbox/sandbox.h"
+#include "smtpsubmitd.h"
+
+#ifndef SYSCONFDIR
+#define SYSCONFDIR "/etc"
+#endif
+#define EXIT_CONFIG 78		/* EX_CONFIG of sysexits(3) */
+
+static struct service service;
+static struct socket_set sockets;
+
+struct options {
+	const char *file;
+	bool debug, check, tls, verbose;
+};
+
+_Noreturn static void
+usage(void)
+{
+	fprintf(stderr, "usage: smtpsubmitd [-dntv] [-f file]\n");
+	exit(64);
+}
+
+static void
+read_options(int argc, char **argv, struct options *options)
+{
+	int c;
+
+	options->file = SYSCONFDIR "/smtpsubmitd/smtpsubmitd.conf";
+	while ((c = getopt(argc, argv, "df:ntv")) != -1) {
+		switch (c) {
+		case 'd':
+			options->debug = true;
+			break;
+		case 'f':
+			options->file = optarg;
+			break;
+		case 'n':
+			options->check = true;
+			break;
+		case 't':
+			options->tls = true;
+			break;
+		case 'v':
+			options->verbose = true;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind != argc)
+		usage();
+}
+
+/* How a next generation is started: by paths that hold wherever it runs. */
+static char **
+command_again(char **argv, const struct options *options)
+{
+	static char program[4096], file[4096];
+	static char *again[8];
+	size_t n = 0;
+
+	if (strchr(argv[0], '/') == NULL ||
+	    realpath(argv[0], program) == NULL) {
+		ssize_t len = readlink("/proc/self/exe", program,
+		    sizeof(program) - 1);
+
+		if (len > 0)
+			program[len] = '\0';
+	}
+	again[n++] = program;
+	if (options->debug)
+		again[n++] = strdup("-d");
+	if (options->verbose)
+		again[n++] = strdup("-v");
+	if (realpath(options->file, file) != NULL) {
+		again[n++] = strdup("-f");
+		again[n++] = file;
+	}
+	return again;
+}
+
+/* The certificates, for the nursery's children; keys are not opened here. */
+static void
+prepare_tls(struct config *conf)
+{
+	bool verify = false;
+	char error[512];
+	size_t i;
+
+	if (conf->n_certificates > 0) {
+		service.tls = tls_server_make(conf->certificates,
+		    conf->n_certificates, error, sizeof(error));
+		if (service.tls == NULL)
+			errx(EXIT_CONFIG, "%s", error);
+	}
+	for (i = 0; i < conf->n_routes; i++)
+		verify |= conf->routes[i].tls == ROUTE_TLS_STARTTLS ||
+		    conf->routes[i].tls == ROUTE_TLS_IMPLICIT;
+	service.opportunistic = tls_client_settings(NULL, false, error,
+	    sizeof(error));
+	if (verify)
+		service.verified = tls_client_settings(conf->relay_ca, true,
+		    error, sizeof(error));
+	if (service.opportunistic == NULL ||
+	    (verify && service.verified == NULL))
+		errx(EXIT_CONFIG, "%s", error);
+}
+
+/* What -n says so far: that the files can be read and fit together. */
+_Noreturn static void
+check_and_exit(const struct options *options, struct config *conf)
+{
+	char error[512];
+
+	prepare_tls(conf);
+	if (!tls_keys_load(conf->certificates, conf->n_certificates, error,
+	    sizeof(error)))
+		errx(EXIT_CONFIG, "%s", error);
+	printf("%s: ok\n", options->file);
+	exit(0);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { 0 };
+	struct config *conf = &service.conf;
+	struct nursery nursery;
+
+	sandbox_begin();
+	umask(077);
+	read_options(argc, argv, &options);
+	generation_start(command_again(argv, &options));
+	activation_find(&sockets, options.tls);
+	if (config_load(options.file, conf) > 0)
+		exit(EXIT_CONFIG);
+	if (options.check)
+		check_and_exit(&options, conf);
+	service.foreground = options.debug;
+	if (!sockets.from_system && !activation_listen(&sockets, conf))
+		exit(EXIT_CONFIG);
+	prepare_tls(conf);
+	if (!options.debug && !sockets.from_system && daemon(1, 0) == -1)
+		err(71, "daemon");
+	log_open(options.debug ? LOG_TO_STDERR : conf->log, options.verbose);
+	signal(SIGPIPE, SIG_IGN);
+	sandbox_prepare();
+	nursery_start(&nursery, &service, &sockets);
+	monitor_run(&service, &sockets, &nursery);
+}

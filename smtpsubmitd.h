@@ -1,0 +1,124 @@
+/*
+ * The roles and what each file of the top level offers the others. The map
+ * of the processes is on top of smtpsubmitd.c, their frames are in frames.h.
+ */
+#ifndef SMTPSUBMITD_H
+#define SMTPSUBMITD_H
+
+#include <sys/types.h>
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/ipc.h"
+#include "config.h"
+#include "frames.h"
+#include "smtp/ehlo.h"
+
+#define SESSION_ID_SIZE	17	/* 16 letters and a NUL */
+#define CLIENT_SIZE	64	/* an address as text */
+#define USER_SIZE	256	/* a login */
+#define SENDERS_SIZE	8192	/* the addresses it may use */
+#define GENERATION_SIZE	1000	/* connections */
+#define CHANNEL_WAIT	10000	/* ms for a healthy process to take a frame */
+
+enum role {
+	ROLE_SESSION,
+	ROLE_RELAY,
+	ROLE_PROBE	/* a relay process that only looks what is there */
+};
+
+/* smtpsubmitd.c: what every process inherits */
+struct service {
+	struct config conf;
+	struct tls *tls;	/* certificates, no key */
+	struct ehlo relay;	/* what the next server offers */
+	struct tls_config *verified, *opportunistic; /* towards it */
+	bool foreground;
+};
+
+/* activation.c */
+enum { SOCKETS_MAX = 32 };
+
+struct socket_set {
+	int listening[SOCKETS_MAX];
+	bool tls[SOCKETS_MAX];
+	size_t n;
+	int connected;		/* inetd, Accept=yes; -1: none */
+	bool connected_tls;
+	bool from_system;	/* not by `listen` lines */
+};
+
+/*
+ * Finds the sockets that systemd, inetd or an earlier generation has passed.
+ * tls_at_once is -t. Must run before other files are opened.
+ */
+void activation_find(struct socket_set *, bool tls_at_once);
+/* Opens those of the `listen` lines; false after a line on stderr. */
+bool activation_listen(struct socket_set *, const struct config *);
+
+/* generation.c */
+/* argv: how to start this program again. Before activation_find(). */
+void generation_start(char **argv);
+bool generation_is_successor(void);
+/* Tells the predecessor that we serve, and systemd that we are ready. */
+void generation_ready(void);
+/* Starts the next one; returns a descriptor that tells its fate, -1. */
+int generation_next(const struct socket_set *, pid_t *);
+/* Called when that descriptor is readable: true if it serves. */
+bool generation_took_over(int fd, pid_t);
+/* The main pid stays for whoever watches it, until its successors end. */
+bool generation_must_wait(const struct service *);
+_Noreturn void generation_wait_for_successors(void);
+void generation_notify_stopping(void);
+
+/* nursery.c */
+struct nursery {
+	pid_t pid;
+	int channel;
+};
+/* Forks it; the parent keeps the listening sockets only to pass them on. */
+void nursery_start(struct nursery *, struct service *,
+    const struct socket_set *);
+
+/* monitor.c */
+_Noreturn void monitor_run(struct service *, struct socket_set *,
+    const struct nursery *);
+
+/* auth.c */
+struct auth_request;
+struct auth_result {
+	bool ran;		/* false: the helper could not tell */
+	bool right;
+	char user[USER_SIZE];
+	char senders[SENDERS_SIZE];
+};
+typedef void (*auth_done)(void *arg, const struct auth_result *);
+struct event_base;
+void auth_init(struct event_base *, const struct config *);
+/* Queued until auth_run(); the copy of the password is wiped after use. */
+struct auth_request *auth_start(const char *login, const char *password,
+    const char *client, auth_done, void *arg);
+/* Starts what may run; the answers come by auth_child_ended(). */
+void auth_run(void);
+/* Nobody waits for the answer any more. */
+void auth_cancel(struct auth_request *);
+/* To be called for each child that ended; false: not one of ours. */
+bool auth_child_ended(pid_t, int status);
+bool auth_is_busy(void);
+
+/* session.c */
+struct birth {
+	char id[SESSION_ID_SIZE];
+	char client[CLIENT_SIZE];
+	bool tls;		/* at once */
+};
+_Noreturn void session_main(struct service *, const struct birth *,
+    int client, int monitor);
+
+/* relay.c */
+_Noreturn void relay_main(struct service *, enum role, int monitor);
+
+#endif

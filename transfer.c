@@ -1,0 +1,350 @@
+/*
+ * The message on its way: the header is gathered whole, checked and given
+ * its trace field, and only then does the next server hear of it; the rest
+ * flows through. The session gets one answer for each message, which may
+ * come before its end; what still arrives then is thrown away.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "message/trace.h"
+#include "relay.h"
+
+void
+transfer_abort(void)
+{
+	if (relay.state == TRANSFER_BODY) {
+		if (relay.maildir != NULL)
+			maildir_abort(relay.maildir);
+		else
+			relay_hang_up();
+	}
+	relay.state = TRANSFER_NONE;
+	relay.octets = 0;
+	relay.head_len = 0;
+	relay.message_id[0] = '\0';
+}
+
+static void
+log_outcome(const char *event, const char *reply)
+{
+	struct log_line line;
+
+	log_start(&line, relay.order.id, event);
+	log_str(&line, "client", relay.order.client);
+	log_str(&line, "user", relay.order.user);
+	log_str(&line, "from", relay.from);
+	log_num(&line, "rcpts", relay.rcpts);
+	log_num(&line, "size", (int64_t)relay.octets);
+	if (relay.message_id[0] != '\0')
+		log_str(&line, "message-id", relay.message_id);
+	if (relay.route != NULL)
+		log_str(&line, "relay", relay.route->url);
+	log_str(&line, "reply", reply);
+	log_num(&line, "ms", relay_now_ms() - relay.begun);
+	log_end(&line);
+}
+
+static void
+log_local_outcome(const char *event, enum reply r, const char *arg)
+{
+	char text[REPLY_LINE_MAX];
+
+	snprintf(text, 5, "%d ", reply_code(r));
+	reply_text(text + 4, sizeof(text) - 4, r, arg);
+	log_outcome(event, text);
+}
+
+static void
+log_answer(const char *event)
+{
+	char text[ANSWER_MAX + 8];
+
+	snprintf(text, sizeof(text), "%d %.*s", relay.mta.answer.code,
+	    (int)strcspn(relay.mta.answer.text, "\n"), relay.mta.answer.text);
+	log_outcome(event, text);
+}
+
+/* Our own refusal: the next server sees no end of this message. */
+static void
+refuse(enum reply r, const char *arg)
+{
+	log_local_outcome("refused", r, arg);
+	transfer_abort();
+	relay_hang_up();	/* its transaction is open */
+	relay.state = TRANSFER_REFUSED;
+	relay_reply(FRAME_MESSAGE, r, arg);
+}
+
+static void
+refuse_limit(enum reply r, uint64_t limit)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)limit);
+	refuse(r, text);
+}
+
+/* The next server has answered, or is no more, in the middle of it. */
+static void
+refused_early(enum mta_status status)
+{
+	bool said = status == MTA_EARLY && relay.mta.answer.code / 100 >= 4;
+
+	if (said)
+		log_answer("refused");
+	else
+		log_local_outcome("refused", status == MTA_EARLY ?
+		    R_RELAY_GARBAGE : relay_trouble(status), NULL);
+	relay_hang_up();
+	relay.state = TRANSFER_REFUSED;
+	if (said)
+		relay_pass_answer(FRAME_MESSAGE);
+	else
+		relay_reply(FRAME_MESSAGE, status == MTA_EARLY ? R_RELAY_GARBAGE :
+		    relay_trouble(status), NULL);
+}
+
+/* Octets that are fit to go on */
+static void
+pass(const char *p, size_t n)
+{
+	enum mta_status status;
+
+	if (n == 0)
+		return;
+	if (relay.maildir != NULL) {
+		if (maildir_write(relay.maildir, p, n) == -1)
+			refuse(R_LOCAL_DISK, NULL);
+		return;
+	}
+	status = mta_body(&relay.mta, p, n);
+	if (status != MTA_OK)
+		refused_early(status);
+}
+
+/* The Message-ID is the one thing of a message that is logged. */
+static void
+note_message_id(void)
+{
+	const char *value;
+	size_t pos = 0, n;
+
+	relay.message_id[0] = '\0';
+	if (!header_find(relay.head, relay.header.len, "Message-ID", &pos,
+	    &value, &n))
+		return;
+	while (n > 0 && (*value == ' ' || *value == '\t'))
+		value++, n--;
+	if (n >= sizeof(relay.message_id))
+		n = sizeof(relay.message_id) - 1;
+	memcpy(relay.message_id, value, n);
+	relay.message_id[n] = '\0';
+}
+
+static void
+pass_header(void)
+{
+	const struct config *conf = &relay.service->conf;
+	char received[TRACE_MAX];
+	struct trace trace = {
+		.hostname = conf->hostname, .helo = relay.helo,
+		.client = relay.order.client,
+		.tls_version = relay.tls_version,
+		.tls_cipher = relay.tls_cipher, .id = relay.order.id,
+		.message = relay.messages,
+		.hide_client = !conf->received_client
+	};
+	size_t n = trace_received(&trace, time(NULL), received);
+
+	pass(received, n);
+	if (relay.state == TRANSFER_BODY)
+		pass(relay.head, relay.header.len);
+	if (relay.state == TRANSFER_BODY && relay.header.blank_missing)
+		pass("\r\n", 2);
+	if (relay.state == TRANSFER_BODY &&
+	    relay.head_len > relay.header.len)
+		pass(relay.head + relay.header.len,
+		    relay.head_len - relay.header.len);
+	relay.head_len = 0;
+}
+
+/* The header is whole: from here on the next server is in it. */
+static void
+begin(void)
+{
+	enum mta_status status = MTA_OK;
+
+	note_message_id();
+	relay.messages++;
+	if (relay.maildir != NULL) {
+		if (maildir_begin(relay.maildir,
+		    relay.service->conf.hostname) == -1) {
+			refuse(R_LOCAL_DISK, NULL);
+			return;
+		}
+	} else {
+		status = mta_body_begin(&relay.mta);
+		if (status == MTA_OK && relay.mta.answer.code >= 400) {
+			log_answer("refused");
+			relay_hang_up();
+			relay.state = TRANSFER_REFUSED;
+			relay_pass_answer(FRAME_MESSAGE);
+			return;
+		}
+		if (status != MTA_OK) {
+			refused_early(status);
+			return;
+		}
+	}
+	relay.state = TRANSFER_BODY;
+	pass_header();
+}
+
+static bool
+keep_head(const char *p, size_t n)
+{
+	size_t need = relay.head_len + n;
+	char *more;
+
+	if (need > relay.head_size) {
+		more = realloc(relay.head, need + 64 * 1024);
+		if (more == NULL)
+			return false;
+		relay.head = more;
+		relay.head_size = need + 64 * 1024;
+	}
+	memcpy(relay.head + relay.head_len, p, n);
+	relay.head_len = need;
+	return true;
+}
+
+static void
+gather(const char *p, size_t n, bool last)
+{
+	uint64_t limit = relay.service->conf.max_header;
+
+	if (n > 0 && !keep_head(p, n)) {
+		refuse(R_LOCAL_DISK, NULL);
+		return;
+	}
+	header_scan(&relay.header, relay.head, relay.head_len, last);
+	if (relay.header.complete ? relay.header.len > limit :
+	    relay.head_len > limit)
+		refuse_limit(R_HEADER_TOO_BIG, limit);
+	else if (relay.header.complete)
+		begin();
+}
+
+/* Canonical octets, in whatever part of the message. */
+static void
+take(const char *p, size_t n, bool last)
+{
+	if (relay.content.nul)
+		refuse(R_NUL, NULL);
+	else if (relay.state == TRANSFER_HEADER)
+		gather(p, n, last);
+	else if (n > 0)
+		pass(p, n);
+}
+
+static void
+take_raw(const char *p, size_t n)
+{
+	if (content_is_clean(&relay.content, p, n)) {
+		take(p, n, false);
+		return;
+	}
+	if (relay.mended == NULL)
+		relay.mended = malloc(2 * IPC_PAYLOAD_MAX + 2);
+	if (relay.mended == NULL) {
+		refuse(R_LOCAL_DISK, NULL);
+		return;
+	}
+	n = content_mend(&relay.content, p, n, relay.mended);
+	take(relay.mended, n, false);
+}
+
+static void
+commit_maildir(void)
+{
+	bool good = maildir_commit(relay.maildir) == 0;
+	enum reply r = good ? R_DONE : R_LOCAL_DISK;
+
+	log_local_outcome(good ? "accepted" : "refused", r, NULL);
+	relay_reply(FRAME_MESSAGE, r, NULL);
+}
+
+static void
+commit_mta(void)
+{
+	enum mta_status status = mta_body_end(&relay.mta);
+
+	if (status == MTA_OK || (status == MTA_EARLY &&
+	    relay.mta.answer.code / 100 >= 4)) {
+		log_answer(relay.mta.answer.code / 100 == 2 ? "accepted" :
+		    "refused");
+		relay_pass_answer(FRAME_MESSAGE);
+		if (status != MTA_OK)
+			relay_hang_up();
+		return;
+	}
+	if (relay.mta.finished)
+		log_local_outcome("unknown", R_RELAY_UNKNOWN, NULL);
+	else
+		log_local_outcome("refused", relay_trouble(status), NULL);
+	relay_hang_up();
+	relay_reply(FRAME_MESSAGE, relay.mta.finished ? R_RELAY_UNKNOWN :
+	    relay_trouble(status), NULL);
+}
+
+static void
+end(void)
+{
+	char rest[2];
+
+	take(rest, content_finish(&relay.content, rest), true);
+	if (relay.state == TRANSFER_BODY) {
+		if (relay.maildir != NULL)
+			commit_maildir();
+		else
+			commit_mta();
+		relay.state = TRANSFER_NONE;
+	}
+	relay.state = TRANSFER_NONE;
+	transfer_abort();
+	relay_forget();
+}
+
+void
+transfer_body(const char *p, size_t n, bool last)
+{
+	if (relay.state == TRANSFER_NONE) {
+		if (!relay.mail && !relay.lost)
+			relay_violation("a message without MAIL");
+		if (!relay.lost && relay.rcpts == 0)
+			relay_violation("a message without RCPT");
+		relay.state = TRANSFER_HEADER;
+		memset(&relay.header, 0, sizeof(relay.header));
+		content_start(&relay.content);
+		if (relay.lost)
+			refuse(R_RELAY_LOST, NULL);
+	}
+	relay.octets += n;
+	if (relay.state != TRANSFER_REFUSED &&
+	    relay.octets > relay.service->conf.max_size)
+		refuse_limit(R_TOO_BIG, relay.service->conf.max_size);
+	if (relay.state != TRANSFER_REFUSED && n > 0)
+		take_raw(p, n);
+	if (!last)
+		return;
+	if (relay.state == TRANSFER_REFUSED) {
+		relay.state = TRANSFER_NONE;
+		transfer_abort();
+		relay_forget();
+		return;
+	}
+	end();
+}
