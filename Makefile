@@ -54,6 +54,11 @@ $(BUILD)/message/content.o: message/content.c
 	@mkdir -p $(@D)
 	$(COMPILE) -O3 -MMD -c -o $@ message/content.c
 
+# the helpers need nothing but libc: they are exec'd at each login
+$(BUILD)/helpers/%.o: helpers/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -c -o $@ $<
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) $(PKG_CFLAGS) -MMD -c -o $@ $<

@@ -27,7 +27,7 @@
 struct auth_request {
 	struct auth_request *next;	/* in the queue or among the running */
 	char login[USER_SIZE], password[USER_SIZE];
-	char client[CLIENT_SIZE];
+	char id[SESSION_ID_SIZE], client[CLIENT_SIZE];
 	auth_done done;			/* NULL: cancelled */
 	void *arg;
 	pid_t pid;
@@ -98,7 +98,7 @@ log_trouble(const struct auth_request *request, const char *what, int number)
 {
 	struct log_line line;
 
-	log_start(&line, NULL, "helper-failed");
+	log_start(&line, request->id, "helper-failed");
 	log_str(&line, "program", auth.conf->auth[0]);
 	log_str(&line, "client", request->client);
 	log_num(&line, what, number);
@@ -123,7 +123,7 @@ judge(const struct auth_request *request, int status,
 		    code == -1 ? WTERMSIG(status) : code);
 	} else if ((value = answer_value(request, "USER")) == NULL ||
 	    strlen(value) == 0 || strlen(value) >= sizeof(result->user)) {
-		log_event(NULL, "helper-failed", "%s said yes, but told no "
+		log_event(request->id, "helper-failed", "%s said yes, but told no "
 		    "USER on descriptor 4", auth.conf->auth[0]);
 	} else {
 		result->ran = result->right = true;
@@ -232,7 +232,7 @@ tell_helper(struct auth_request *request, int fd)
 	p = stpcpy(p, request->password) + 1;
 	p += snprintf(p, 24, "%lld", (long long)time(NULL)) + 1;
 	if (write(fd, buf, (size_t)(p - buf)) != p - buf)
-		log_event(NULL, "helper-failed", "cannot write: %s",
+		log_event(request->id, "helper-failed", "cannot write: %s",
 		    strerror(errno));
 	explicit_bzero(buf, sizeof(buf));
 	explicit_bzero(request->password, sizeof(request->password));
@@ -298,7 +298,7 @@ launch_waiting(void)
 		}
 		error = launch(request);
 		if (error != 0) {
-			log_event(NULL, "helper-failed", "%s: %s",
+			log_event(request->id, "helper-failed", "%s: %s",
 			    auth.conf->auth[0], strerror(error));
 			answer_and_free(request, &could_not_tell);
 			continue;
@@ -310,13 +310,14 @@ launch_waiting(void)
 }
 
 struct auth_request *
-auth_start(const char *login, const char *password, const char *client,
-    auth_done done, void *arg)
+auth_start(const char *id, const char *client, const char *login,
+    const char *password, auth_done done, void *arg)
 {
 	struct auth_request *request = calloc(1, sizeof(*request)), **tail;
 
 	if (request == NULL)
 		fatal("auth: out of memory");
+	strlcpy(request->id, id, sizeof(request->id));
 	strlcpy(request->login, login, sizeof(request->login));
 	strlcpy(request->password, password, sizeof(request->password));
 	strlcpy(request->client, client, sizeof(request->client));

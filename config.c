@@ -499,6 +499,18 @@ find_user(struct reading *reading, struct config *c)
 		complain(reading, "user: must not be root");
 }
 
+/* checkpassword programs run what follows them when the password is right. */
+static void
+append_auth_reply(struct reading *reading, struct config *c)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/auth-reply", c->libexec);
+	if (access(path, X_OK) == -1)
+		complain(reading, "libexec: %s: %s", path, strerror(errno));
+	c->auth[c->n_auth] = copy(path);
+}
+
 /* What only shows when all lines are read; told of the last line. */
 static void
 check_whole(struct reading *reading, struct config *c)
@@ -511,6 +523,8 @@ check_whole(struct reading *reading, struct config *c)
 		complain(reading, "relay: is missing, one is needed");
 	if (c->auth == NULL && !reading->errors)
 		complain(reading, "auth: is missing, one is needed");
+	if (c->auth != NULL)
+		append_auth_reply(reading, c);
 	if (c->n_certificates == 0 && c->tls == TLS_POLICY_REQUIRED &&
 	    !reading->errors)
 		complain(reading, "certificate: is missing; without one "

@@ -214,8 +214,8 @@ answer_auth(struct client *client, struct unpack *unpack)
 	if (client->tries >= monitor.service->conf.auth_tries)
 		return "a login after the last try";
 	clock_gettime(CLOCK_MONOTONIC, &client->auth_begun);
-	client->auth = auth_start(client->login, password, client->address,
-	    on_auth_done, client);
+	client->auth = auth_start(client->id, client->address, client->login,
+	    password, on_auth_done, client);
 	explicit_bzero(password, sizeof(password));
 	auth_run();
 	return NULL;

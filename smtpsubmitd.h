@@ -99,8 +99,8 @@ typedef void (*auth_done)(void *arg, const struct auth_result *);
 struct event_base;
 void auth_init(struct event_base *, const struct config *);
 /* Queued until auth_run(); the copy of the password is wiped after use. */
-struct auth_request *auth_start(const char *login, const char *password,
-    const char *client, auth_done, void *arg);
+struct auth_request *auth_start(const char *id, const char *client,
+    const char *login, const char *password, auth_done, void *arg);
 /* Starts what may run; the answers come by auth_child_ended(). */
 void auth_run(void);
 /* Nobody waits for the answer any more. */

@@ -91,11 +91,21 @@ limit(int what, rlim_t most)
 		fatal("setrlimit: %s", strerror(errno));
 }
 
+/* No file may grow, unless the log is one. */
+static void
+limit_files(void)
+{
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) == -1 || !S_ISREG(st.st_mode))
+		limit(RLIMIT_FSIZE, 0);
+}
+
 void
 sandbox_session(uid_t uid, gid_t gid)
 {
 	limit(RLIMIT_NPROC, 0);
-	limit(RLIMIT_FSIZE, 0);
+	limit_files();
 	limit(RLIMIT_CORE, 0);
 	change_root(EMPTY);
 	drop(uid, gid);
@@ -114,6 +124,6 @@ void
 sandbox_probe(uid_t uid, gid_t gid)
 {
 	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_FSIZE, 0);
+	limit_files();
 	drop(uid, gid);
 }

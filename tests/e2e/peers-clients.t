@@ -198,7 +198,7 @@ if command -v s-nail >/dev/null; then
 			-S tls-ca-file="$PKI/ca.pem" -S tls-ca-no-defaults \
 			-S tls-verify=strict -S hostname=client.example.org \
 			-S from=alice@example.org -S sendwait -S ttycharset=utf-8 \
-			-S mime-encoding=8b $3 -s 'from s-nail' bob@example.org \
+			-S mime-encoding=8b -S DEAD=$T/dead.letter $3 -s 'from s-nail' bob@example.org \
 			<"$T/plainbody"
 	}
 	snail() {
@@ -219,7 +219,7 @@ if command -v mutt >/dev/null; then
 		set from="alice@example.org" realname="Alice" hostname="example.org"
 		set use_envelope_from ssl_force_tls ssl_starttls
 		set ssl_ca_certificates_file="$PKI/ca.pem"
-		set certificate_file="$PKI/ca.pem" ssl_usesystemcerts=no
+		set certificate_file="$PKI/ca.pem"
 		set copy=no record="" allow_8bit charset=utf-8 send_charset=utf-8
 		set signature="" sendmail_wait=0 edit_headers=no
 		E

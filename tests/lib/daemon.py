@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 USERS = (("alice", "alicepw"), ("bob", "bobpw"),
@@ -74,7 +75,6 @@ class Daemon:
         self.config = merge(config)
         self.names = dict(names)
         self.slow = slow
-        self.log_path = os.path.join(directory, "log")
         self.process = None
 
     def dial(self, which):
@@ -106,20 +106,26 @@ class Daemon:
                 f.write(self.fill(line) + "\n")
         command = os.environ.get("WRAP", "").split() + [
             os.path.join(self.names["build"], "smtpsubmitd"), "-d", "-f", path]
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, cwd=self.directory)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True, cwd=self.directory)
         running.add(self.process)
+        self.lines = []
+        self.reader = threading.Thread(target=self.read_log, daemon=True)
+        self.reader.start()
         if stopping:
             self.kill()
 
     def fill(self, line):
         return re.sub(r"\{(\w+)\}", lambda m: str(self.names.get(m[1], m[0])), line)
 
+    def read_log(self):
+        with self.process.stdout as log:
+            while octets := log.readline():
+                self.lines.append(octets)
+
     def log(self):
-        with open(self.log_path, "rb") as f:
-            return f.read().decode("utf-8", "backslashreplace")
+        return b"".join(self.lines).decode("utf-8", "backslashreplace")
 
     def alive(self):
         return self.process.poll() is None
@@ -158,6 +164,7 @@ class Daemon:
         except ProcessLookupError:
             pass
         self.process.wait()
+        self.reader.join(2)
         running.discard(self.process)
 
     def sick(self):

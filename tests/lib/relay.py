@@ -570,7 +570,7 @@ class Connection(threading.Thread):
         self.forget()
         try:
             for i in range(answers):
-                usual = "250 2.0.0 Queued as %d.%d" % (self.number, len(self.relay.messages) + 1)
+                usual = "250 2.0.0 Queued as %d" % (len(self.relay.messages) + 1)
                 self.answer("end", usual, before)
         finally:
             if not recorded:

@@ -26,7 +26,7 @@ struct row {
 static const struct row rows[] = {
 /* what Dovecot and Cyrus sign, and what clients write */
 { "imap://alice@localhost:22143/INBOX/;uid=1;urlauth=submit+alice:internal:"
-  TOKEN, "alice|localhost|22143|INBOX|0|1||-|-|1|alice|internal|32|60", 0 },
+  TOKEN, "alice|localhost|22143|INBOX|0|1||-|-|1|alice|internal|32|62", 0 },
 { "imap://alice@h/Sent;UIDVALIDITY=3/;UID=2" S,
   "alice|h|143|Sent|3|2||-|-|1|alice|internal|32|61", 0 },
 { M, "|mail.example.org|143|INBOX|0|1||-|-|0|||0|36", 0 },
@@ -400,9 +400,8 @@ main(void)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		try_row(&rows[i]);
-	}
 	try_prefixes("imap://alice@h/Sent/;UID=12");
 	try_lengths();
 	try_dates();
