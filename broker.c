@@ -19,7 +19,7 @@
 
 static struct {
 	struct report report;
-	bool known;		/* report.addresses are usable */
+	bool known;		/* addresses are, or none is needed */
 	time_t learnt;
 	bool served;		/* the nursery was told to accept */
 	int probe;		/* channel, -1: none is under way */
@@ -157,6 +157,12 @@ begin_probe(void)
 void
 broker_start(void)
 {
+	const struct config *conf = &monitor.service->conf;
+	size_t i;
+
+	broker.known = true;
+	for (i = 0; i < conf->n_routes; i++)
+		broker.known &= route_is_numeric(&conf->routes[i]);
 	begin_probe();
 	if (broker.probe == -1)
 		serve();

@@ -75,9 +75,11 @@ malformed(const char *what)
 static void
 start_clean(void)
 {
-	static char *nothing[] = { NULL };
+	/* a name server that is down must not hold us for a minute */
+	static char resolver[] = "RES_OPTIONS=timeout:3 attempts:2";
+	static char *all[] = { resolver, NULL };
 
-	environ = nothing;
+	environ = all;
 #ifdef __linux__
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		fatal("imapfetch: prctl: %s", strerror(errno));

@@ -340,7 +340,9 @@ begin_handshake(void)
 	if (stream_accept_tls(&session.client, session.service->tls) == -1)
 		finish_because(session.client.error);
 	session.handshaking = true;
-	session.idle_deadline = now_ms() + HANDSHAKE_LIMIT;
+	session.idle_deadline = now_ms() + (session.service->conf.idle_timeout
+	    < HANDSHAKE_LIMIT ? session.service->conf.idle_timeout :
+	    HANDSHAKE_LIMIT);
 }
 
 static void
@@ -573,7 +575,6 @@ settle(void)
 	strlcpy(set->hostname, conf->hostname, sizeof(set->hostname));
 	set->has_domain = conf->domain[0] != '\0';
 	set->has_certificate = conf->n_certificates > 0;
-	set->has_auth = conf->auth != NULL;
 	set->tls = conf->tls;
 	set->max_size = conf->max_size;
 	set->max_recipients = conf->max_recipients;

@@ -244,6 +244,9 @@ take(const char *p, size_t n, bool last)
 {
 	if (relay.content.nul)
 		refuse(R_NUL, NULL);
+	else if (relay.content.eight_bit &&
+	    !(relay.mta.ehlo.capabilities & CAP_8BITMIME))
+		refuse(R_EIGHT_BIT, NULL);
 	else if (relay.state == TRANSFER_HEADER)
 		gather(p, n, last);
 	else if (n > 0)
@@ -282,6 +285,8 @@ commit_mta(void)
 {
 	enum mta_status status = mta_body_end(&relay.mta);
 
+	if (status == MTA_OK && relay.mta.answer.code / 100 == 3)
+		status = MTA_GARBAGE;
 	if (status == MTA_OK || (status == MTA_EARLY &&
 	    relay.mta.answer.code / 100 >= 4)) {
 		log_answer(relay.mta.answer.code / 100 == 2 ? "accepted" :

@@ -67,7 +67,8 @@ put_escaped(struct log_line *line, const unsigned char *p, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (p[i] >= ' ' && p[i] <= '~' && p[i] != '"' && p[i] != '\\') {
+		if (p[i] >= ' ' && p[i] <= '~' && p[i] != '"' &&
+		    p[i] != '\\' && p[i] != '=') {
 			put(line, (const char *)&p[i], 1);
 			continue;
 		}

@@ -1,7 +1,8 @@
 /*
  * The log: one line an event, `session=ID event=NAME key=value ...`. Values
  * that hold a space, a quote or an unprintable octet are put in quotes with
- * \xHH escapes, so no client can forge a line or a field. A line is one
+ * \xHH escapes, there also of "=", so that no client can forge a line or a
+ * field, not even for a reader who knows nothing of quotes. A line is one
  * write(2) or one syslog(3) call. Never give it a password, token or text of
  * a message.
  */

@@ -126,10 +126,28 @@ outcome(struct stream *st, ssize_t n, short *want)
 	return n;
 }
 
+/*
+ * The library wants to poll after a record without data, such as a session
+ * ticket, though the next record may be in our buffer already.
+ */
+static bool
+has_more_raw(const struct stream *st, ssize_t n, size_t before)
+{
+	return n == TLS_WANT_POLLIN && st->raw_pos < st->raw_len &&
+	    st->raw_pos != before;
+}
+
 int
 stream_handshake(struct stream *st)
 {
-	ssize_t n = outcome(st, tls_handshake(st->tls), &st->read_want);
+	size_t before;
+	ssize_t n;
+
+	do {
+		before = st->raw_pos;
+		n = tls_handshake(st->tls);
+	} while (has_more_raw(st, n, before));
+	n = outcome(st, n, &st->read_want);
 
 	if (n == 0) {
 		st->handshaken = true;
@@ -151,10 +169,17 @@ plain_outcome(struct stream *st, ssize_t n)
 ssize_t
 stream_read(struct stream *st, void *buf, size_t n)
 {
+	size_t before;
+	ssize_t got;
+
 	if (st->tls == NULL)
 		return plain_outcome(st, read(st->fd, buf, n));
 	st->read_want = POLLIN;
-	return outcome(st, tls_read(st->tls, buf, n), &st->read_want);
+	do {
+		before = st->raw_pos;
+		got = tls_read(st->tls, buf, n);
+	} while (has_more_raw(st, got, before));
+	return outcome(st, got, &st->read_want);
 }
 
 ssize_t

@@ -334,5 +334,7 @@ imap_close(struct imap_connection *c, bool polite)
 	c->easy = NULL;
 	c->multi = NULL;
 	c->resolve = NULL;
+	/* URLs with their tokens have gone through here */
 	explicit_bzero(c->in, sizeof(c->in));
+	explicit_bzero(c->reader.text, sizeof(c->reader.text));
 }

@@ -49,17 +49,20 @@ answer_line(struct answer *answer, const char *line, size_t n)
 {
 	int code = code_of(line, n);
 	bool first = answer->code == 0;
+	size_t text;
 
 	if (code == 0 || (!first && code != answer->code) ||
 	    (n > 3 && line[3] != ' ' && line[3] != '-'))
 		return ANSWER_BAD;
-	if (answer->len + n + 1 > ANSWER_MAX)
+	text = n > 4 ? n - 4 : 0;
+	if (text > ANSWER_TEXT_MAX)
+		text = ANSWER_TEXT_MAX;
+	if (answer->len + text + 1 > ANSWER_MAX)
 		return ANSWER_BAD;
 	answer->code = code;
 	if (!first)
 		add_text(answer, "\n", 1);
-	if (n > 4)
-		add_text(answer, line + 4, n - 4);
+	add_text(answer, line + n - (n > 4 ? n - 4 : 0), text);
 	return n > 3 && line[3] == '-' ? ANSWER_MORE : ANSWER_DONE;
 }
 

@@ -77,8 +77,7 @@ act_helo(struct smtp *s, const struct command *c)
 static bool
 auth_is_offered(const struct smtp *s)
 {
-	return s->set->has_auth && !s->authenticated &&
-	    (s->tls || s->set->tls != TLS_POLICY_REQUIRED);
+	return !s->authenticated && (s->tls || s->set->tls != TLS_POLICY_REQUIRED);
 }
 
 /* Our limit, or that of the next server where it is lower. */
@@ -165,8 +164,6 @@ check_auth(const struct smtp *s, struct command *c)
 		return R_AUTH_TWICE;
 	if (smtp_in_transaction(s))
 		return R_AUTH_IN_TRANSACTION;
-	if (!s->set->has_auth)
-		return R_AUTH_OFF;
 	if (!auth_is_offered(s))
 		return R_AUTH_NEEDS_TLS;
 	if (mechanism == 0 || mechanism + 1 == c->n)
@@ -344,6 +341,16 @@ act_rcpt(struct smtp *s, const struct command *c)
 
 /* DATA and BDAT */
 
+/* What every command but a few needs first. */
+static enum reply
+check_login(const struct smtp *s)
+{
+	if (s->authenticated)
+		return R_NONE;
+	return s->set->tls == TLS_POLICY_REQUIRED && !s->tls ? R_NEED_TLS :
+	    R_NEED_AUTH;
+}
+
 static enum reply
 check_body(const struct smtp *s)
 {
@@ -411,8 +418,10 @@ check_bdat(const struct smtp *s, struct command *c)
 static void
 act_bdat(struct smtp *s, const struct command *c)
 {
-	enum reply r = check_body(s);
+	enum reply r = check_login(s);
 
+	if (r == R_NONE)
+		r = check_body(s);
 	parse_bdat(c->arg, c->n, &s->chunk_size, &s->chunk_last);
 	if (s->chunk_size > INT64_MAX) {
 		smtp_close(s, R_CHUNK_TOO_BIG);
@@ -489,7 +498,8 @@ static const struct row rows[] = {
 	{ "RCPT", FORWARDED, "RCPT TO:<address> [parameters]", check_rcpt,
 	    act_rcpt },
 	{ "DATA", NO_ARGUMENT, "DATA", check_data, act_data },
-	{ "BDAT", 0, "BDAT octets [LAST]", check_bdat, act_bdat },
+	/* its octets are swallowed before login too, lest they be commands */
+	{ "BDAT", BEFORE_LOGIN, "BDAT octets [LAST]", check_bdat, act_bdat },
 	{ "RSET", BEFORE_LOGIN | NO_ARGUMENT, "RSET", NULL, act_rset },
 	{ "NOOP", BEFORE_LOGIN, "NOOP", NULL, act_noop },
 	{ "VRFY", FORWARDED, "VRFY string", check_vrfy, act_vrfy },
@@ -539,9 +549,8 @@ check_command(const struct smtp *s, struct command *c)
 	flags = c->row->flags;
 	if (flags & OBSOLETE)
 		return R_NOT_IMPLEMENTED;
-	if (!s->authenticated && !(flags & BEFORE_LOGIN))
-		return s->set->tls == TLS_POLICY_REQUIRED && !s->tls ?
-		    R_NEED_TLS : R_NEED_AUTH;
+	if (!(flags & BEFORE_LOGIN) && check_login(s) != R_NONE)
+		return check_login(s);
 	if ((flags & NO_ARGUMENT) && c->n > 0)
 		return bad_syntax(c);
 	return c->row->check == NULL ? R_NONE : c->row->check(s, c);

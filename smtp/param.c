@@ -212,12 +212,11 @@ read_one(const struct row *rows, const char *p, size_t n, unsigned *seen,
 {
 	size_t key = keyword_length(p, n), i;
 
-	if (key == 0 || (key < n && p[key] != '=') || key + 1 == n)
+	if (key == 0 || (key < n && p[key] != '='))
 		return PARAM_SYNTAX;
-	memcpy(error->name, p, key < sizeof(error->name) ? key :
-	    sizeof(error->name) - 1);
-	error->name[key < sizeof(error->name) ? key :
-	    sizeof(error->name) - 1] = '\0';
+	for (i = 0; i < key && i + 1 < sizeof(error->name); i++)
+		error->name[i] = (char)toupper((unsigned char)p[i]);
+	error->name[i] = '\0';
 	for (i = key + 1; i < n; i++)
 		if (p[i] < '!' || p[i] > '~')
 			return PARAM_VALUE;
@@ -229,7 +228,7 @@ read_one(const struct row *rows, const char *p, size_t n, unsigned *seen,
 	if (*seen & (1u << i))
 		return PARAM_TWICE;
 	*seen |= 1u << i;
-	if (key == n || !rows[i].read(p + key + 1, n - key - 1, params))
+	if (key + 1 >= n || !rows[i].read(p + key + 1, n - key - 1, params))
 		return PARAM_VALUE;
 	return PARAM_OK;
 }

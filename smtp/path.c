@@ -171,7 +171,7 @@ path_complete(struct path *path, const char *domain)
 {
 	size_t len = strlen(domain);
 
-	if (path->has_domain || path->local_len == 0)
+	if (path->has_domain || path->local_len == 0 || len == 0)
 		return true;
 	if (len > DOMAIN_MAX)
 		return false;

@@ -25,7 +25,10 @@ struct path {
  */
 size_t path_parse(const char *p, size_t n, struct path *);
 
-/* Completes a path without a domain; false if the result is too long. */
+/*
+ * Completes a path without a domain, if there is one to do it with; false if
+ * the result is too long.
+ */
 bool path_complete(struct path *, const char *domain);
 
 /* A domain with a dot in it, or an address literal (RFC 6409 4.2). */

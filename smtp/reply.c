@@ -50,7 +50,6 @@ static const struct row table[R_COUNT] = {
 [R_AUTH_TWICE]		= { 503, "5.5.1", "Already authenticated" },
 [R_AUTH_IN_TRANSACTION]	= { 503, "5.5.1", "AUTH is not allowed in a mail transaction" },
 [R_AUTH_NEEDS_TLS]	= { 538, "5.7.11", "Encryption required, send STARTTLS first" },
-[R_AUTH_OFF]		= { 503, "5.5.1", "AUTH is not offered here" },
 [R_AUTH_MECHANISM]	= { 504, "5.5.4", "Authentication mechanism not supported" },
 [R_AUTH_CANCELLED]	= { 501, "5.7.0", "Authentication cancelled" },
 [R_AUTH_BASE64]		= { 501, "5.5.2", "Cannot decode base64" },

@@ -41,7 +41,6 @@ struct smtp_settings {
 	char hostname[256];
 	bool has_domain;	/* unqualified addresses can be completed */
 	bool has_certificate;
-	bool has_auth;
 	enum tls_policy tls;
 	uint64_t max_size;
 	unsigned max_recipients;

@@ -33,7 +33,7 @@ STEPS = ("greeting", "ehlo", "helo", "lhlo", "starttls", "auth", "mail",
          "quit", "xclient")
 
 ACTIONS = ("reply", "raw", "last", "lines", "endless", "drop", "reset",
-           "silent", "delay", "slow")
+           "silent", "delay", "drip", "slow")
 
 USUAL = {
     "greeting": "220 relay.example.net ESMTP",
@@ -82,7 +82,7 @@ class Script:
             self.drop_keyword(rest.split(" ")[0])
             if word == "with":
                 self.keywords.append(rest)
-        elif word in ("lmtp", "tls", "lax", "down", "unreachable"):
+        elif word in ("lmtp", "tls", "lax", "tolerant", "down", "unreachable"):
             self.flags.add(word)
         elif word == "login":
             self.login = tuple(rest.split(" "))
@@ -210,6 +210,8 @@ class Relay:
         }, message)
 
     def violation(self, text):
+        if "tolerant" in self.script.flags:
+            return
         with self.lock:
             self.violations.append(text)
 
@@ -298,6 +300,12 @@ class Connection(threading.Thread):
         while True:
             self.sock.sendall(b"250-" + 65536 * b"x")
 
+    def drip(self, argument):
+        seconds, _, text = argument.partition(" ")
+        for octet in unescape(text) + b"\r\n":
+            self.sock.sendall(bytes([octet]))
+            time.sleep(float(seconds))
+
     def answer(self, step, usual=None, before=None):
         """
         Does what the script has for the step, or sends the usual answer.
@@ -308,6 +316,9 @@ class Connection(threading.Thread):
             if action == "delay":
                 time.sleep(float(argument))
                 continue
+            if action == "drip":
+                self.drip(argument)
+                return b""
             if action == "raw":
                 out = unescape(argument)
             elif action in ("reply", "last"):
@@ -560,7 +571,8 @@ class Connection(threading.Thread):
         def before(out):
             nonlocal recorded
             message.answer += out
-            if all(l[:1] == b"2" for l in out.split(b"\r\n") if l):
+            # a whole reply of 2xx lines, whatever may stand behind it
+            if re.match(rb"(2\d\d-[^\n]*\n)*2\d\d([ \r][^\n]*)?\n", out):
                 message.completed = True
             if not recorded:
                 recorded = True
