@@ -116,7 +116,9 @@ class Player:
         d = self.dialogue
         for word in ("relay", "relay2"):
             directives = [l.text for l in d.all(word)]
-            if word == "relay" or directives:
+            if word == "relay":
+                directives[:0] = os.environ.get("RELAY", "").split(",")
+            if directives:
                 self.relays.append(Relay(directives, pki=self.shared))
         for line in d.all("file"):
             path = os.path.join(self.directory, line.text)
@@ -175,11 +177,12 @@ class Player:
         if name in self.clients:
             self.client = self.clients[name]
             return
-        how = self.dialogue.one("connect", "tls")
+        login = self.dialogue.one("login", "")
+        usual = os.environ.get("CONNECT", "tls") if login else "tls"
+        how = self.dialogue.one("connect", usual)
         sock = self.daemon.dial("tlsport" if how == "tls" else "port")
         self.client = Client(sock, self.shared + "/ca.pem", self.patience)
         self.clients[name] = self.client
-        login = self.dialogue.one("login", "")
         if how == "tls":
             self.client.start_tls()
         if how == "starttls":
