@@ -29,16 +29,25 @@ PURE	= base/conf.o base/ipc.o \
 	smtp/path.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
 	message/content.o message/header.o message/policy.o message/trace.o \
 	mta/answer.o mta/route.o
-DAEMON	= smtpsubmitd.o activation.o auth.o broker.o config.o generation.o \
+PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
+	imap/span.o imap/text.o imap/url.o
+DAEMON	= smtpsubmitd.o activation.o auth.o broker.o config.o fetcher.o \
+	generation.o \
 	monitor.o nursery.o order.o relay.o session.o transfer.o \
 	base/log.o base/secret.o base/stream.o base/tls.o \
-	mta/body.o mta/client.o mta/maildir.o sandbox/$(SANDBOX).o $(PURE)
-PROGRAMS = smtpsubmitd auth-reply checkpassword-file checkpassword-pam
+	mta/body.o mta/client.o mta/maildir.o sandbox/$(SANDBOX).o $(PURE) $(PURE_IMAP)
+IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
+	imap/prepare.o base/ipc.o base/log.o $(PURE_IMAP)
+PROGRAMS = smtpsubmitd imapfetch auth-reply checkpassword-file checkpassword-pam
 
 all: $(PROGRAMS:%=$(BUILD)/%)
 
 $(BUILD)/smtpsubmitd: $(DAEMON:%=$(BUILD)/%)
 	$(LINK) -o $@ $(DAEMON:%=$(BUILD)/%) $(PKG_LIBS)
+
+# the only one with libcurl
+$(BUILD)/imapfetch: $(IMAPFETCH:%=$(BUILD)/%)
+	$(LINK) -o $@ $(IMAPFETCH:%=$(BUILD)/%) `pkg-config --libs libcurl libbsd-overlay`
 
 $(BUILD)/auth-reply: $(BUILD)/helpers/auth-reply.o
 	$(LINK) -o $@ $(BUILD)/helpers/auth-reply.o
@@ -77,8 +86,8 @@ install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) \
 	    $(DESTDIR)$(MANDIR)/man8
 	install -m 755 $(BUILD)/smtpsubmitd $(DESTDIR)$(SBINDIR)/
-	install -m 755 $(BUILD)/auth-reply $(BUILD)/checkpassword-file \
-	    $(BUILD)/checkpassword-pam $(DESTDIR)$(LIBEXECDIR)/
+	install -m 755 $(BUILD)/imapfetch $(BUILD)/auth-reply \
+	    $(BUILD)/checkpassword-file $(BUILD)/checkpassword-pam $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8/
 
 uninstall:

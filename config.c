@@ -359,6 +359,48 @@ read_relay_timeout(struct config *c, const struct conf_line *l)
 }
 
 static const char *
+read_imap_timeout(struct config *c, const struct conf_line *l)
+{
+	return duration_word(l->word[1], 1000, 115 * 1000, &c->imap_timeout);
+}
+
+/* URL login file | URL proxy file | URL passthrough, then maybe ca=file */
+static const char *
+read_imap(struct config *c, const struct conf_line *l)
+{
+	static const char *const logins[] = { "login", "proxy",
+	    "passthrough" };
+	struct imap_line *imap = &c->imaps[c->n_imaps];
+	const char *why;
+	size_t i = 0, next = 3;
+
+	if (c->n_imaps == IMAPS_MAX)
+		return "too many IMAP servers";
+	if (imap_server_parse(l->word[1], &imap->server, &why) == -1)
+		return why;
+	while (i < 3 && strcmp(l->word[2], logins[i]) != 0)
+		i++;
+	if (i == 3)
+		return "login, proxy or passthrough is expected behind the URL";
+	imap->url = copy(l->word[1]);
+	imap->login = (enum imap_login)i;
+	if (imap->login != IMAP_PASSTHROUGH) {
+		if (l->n == 3)
+			return "a file with `user password` is expected";
+		why = file_word(l->word[next++], &imap->credentials);
+		if (why != NULL)
+			return why;
+	}
+	if (next < l->n && strncmp(l->word[next], "ca=", 3) == 0) {
+		why = file_word(l->word[next++] + 3, &imap->ca);
+		if (why != NULL)
+			return why;
+	}
+	c->n_imaps++;
+	return next == l->n ? NULL : "only ca=file may follow";
+}
+
+static const char *
 read_received_client(struct config *c, const struct conf_line *l)
 {
 	return conf_yes_no(l->word[1], &c->received_client) ? NULL :
@@ -371,7 +413,10 @@ read_user(struct config *c, const struct conf_line *l)
 	if (strlen(l->word[1]) >= sizeof(c->user))
 		return "the name is too long";
 	strlcpy(c->user, l->word[1], sizeof(c->user));
-	return getpwnam(c->user) == NULL ? "there is no such user" : NULL;
+	if (l->n == 3)
+		strlcpy(c->fetch_user, l->word[2], sizeof(c->fetch_user));
+	return getpwnam(c->user) == NULL || (l->n == 3 &&
+	    getpwnam(c->fetch_user) == NULL) ? "there is no such user" : NULL;
 }
 
 static const char *
@@ -404,6 +449,7 @@ static const struct word words[] = {
 	{ "relay", 1, CONF_WORDS_MAX, false, read_relay },
 	{ "relay-credentials", 1, 1, false, read_relay_credentials },
 	{ "relay-ca", 1, 1, false, read_relay_ca },
+	{ "imap", 2, 4, true, read_imap },
 	{ "senders", 1, 1, false, read_senders },
 	{ "max-size", 1, 1, false, read_max_size },
 	{ "max-header", 1, 1, false, read_max_header },
@@ -413,8 +459,9 @@ static const struct word words[] = {
 	{ "max-auth-helpers", 1, 1, false, read_max_auth_helpers },
 	{ "idle-timeout", 1, 1, false, read_idle_timeout },
 	{ "relay-timeout", 1, 1, false, read_relay_timeout },
+	{ "imap-timeout", 1, 1, false, read_imap_timeout },
 	{ "received-client", 1, 1, false, read_received_client },
-	{ "user", 1, 1, false, read_user },
+	{ "user", 1, 2, false, read_user },
 	{ "libexec", 1, 1, false, read_libexec },
 	{ "log", 1, 1, false, read_log },
 };
@@ -467,6 +514,7 @@ set_defaults(struct config *c)
 	c->max_per_source = 20;
 	c->idle_timeout = 5 * 60 * 1000;
 	c->relay_timeout = 100 * 1000;
+	c->imap_timeout = 60 * 1000;
 	c->received_client = true;
 	c->log = LOG_TO_SYSLOG;
 	c->libexec = copy(LIBEXECDIR);
@@ -493,9 +541,14 @@ find_user(struct reading *reading, struct config *c)
 		    "take when started as root", c->user);
 		return;
 	}
-	c->uid = pw->pw_uid;
-	c->gid = pw->pw_gid;
-	if (c->uid == 0)
+	c->uid = c->fetch_uid = pw->pw_uid;
+	c->gid = c->fetch_gid = pw->pw_gid;
+	if (c->fetch_user[0] != '\0' &&
+	    (pw = getpwnam(c->fetch_user)) != NULL) {
+		c->fetch_uid = pw->pw_uid;
+		c->fetch_gid = pw->pw_gid;
+	}
+	if (c->uid == 0 || c->fetch_uid == 0)
 		complain(reading, "user: must not be root");
 }
 

@@ -14,11 +14,13 @@
 
 #include "base/log.h"
 #include "base/tls.h"
+#include "imap/server.h"
 #include "mta/route.h"
 #include "smtp/smtp.h"
 
 #define LISTENS_MAX	16
 #define ROUTES_MAX	8
+#define IMAPS_MAX	8
 
 struct listen_line {
 	struct sockaddr_storage address;
@@ -30,6 +32,15 @@ struct listen_line {
 struct sender_line {
 	char *login;
 	char *addresses;	/* parted by spaces */
+};
+
+/* An IMAP server that BURL may fetch from, and how. */
+struct imap_line {
+	char *url;
+	struct imap_server server;
+	enum imap_login login;
+	char *credentials;	/* file, NULL for passthrough */
+	char *ca;		/* file, NULL: the system's */
 };
 
 struct config {
@@ -50,13 +61,18 @@ struct config {
 	struct sender_line *senders;
 	size_t n_senders;
 	bool senders_any;
+	struct imap_line imaps[IMAPS_MAX];
+	size_t n_imaps;
 	uint64_t max_size, max_header;
 	unsigned max_recipients, max_connections, max_per_source;
-	unsigned idle_timeout, relay_timeout;	/* ms */
+	unsigned idle_timeout, relay_timeout, imap_timeout;	/* ms */
 	bool received_client;
 	char user[64];
 	uid_t uid;		/* of the roles when started as root */
 	gid_t gid;
+	char fetch_user[64];	/* of imapfetch, "": the same */
+	uid_t fetch_uid;
+	gid_t fetch_gid;
 	char *libexec;
 	enum log_target log;
 };

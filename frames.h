@@ -57,6 +57,7 @@ enum frame_type {
 
 #define FRAME_COMMAND	0	/* E_ANSWER: to a command */
 #define FRAME_LAST	1	/* E_BODY: the message ends with this frame */
+#define FRAME_FETCHED	4	/* E_BODY, empty: imapfetch's octets follow */
 #define FRAME_MESSAGE	2	/* E_ANSWER: to a message */
 
 enum auth_verdict {

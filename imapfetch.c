@@ -77,7 +77,9 @@ start_clean(void)
 {
 	/* a name server that is down must not hold us for a minute */
 	static char resolver[] = "RES_OPTIONS=timeout:3 attempts:2";
-	static char *all[] = { resolver, NULL };
+	/* libcurl asks for the time of day; without this, /etc/localtime */
+	static char zone[] = "TZ=UTC0";
+	static char *all[] = { resolver, zone, NULL };
 
 	environ = all;
 #ifdef __linux__

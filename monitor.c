@@ -41,6 +41,7 @@ client_drop(struct client *client)
 	if (client->delay != NULL)
 		event_free(client->delay);
 	broker_forget(client);
+	fetcher_forget(client);
 	event_free(client->readable);
 	close(client->channel);
 	LIST_REMOVE(client, entry);
@@ -184,6 +185,8 @@ on_auth_done(void *arg, const struct auth_result *result)
 	struct client *client = arg;
 
 	client->auth = NULL;
+	if (!result->right)
+		fetcher_forget(client);	/* the password was not his */
 	if (result->right) {
 		accept_login(client, result);
 		return;
@@ -198,6 +201,17 @@ on_auth_done(void *arg, const struct auth_result *result)
 		log_auth(client, "auth-failed", "wrong name or password");
 	}
 	tell_verdict_later(client);
+}
+
+/* Only for IMAP servers where the user's own login is used. */
+static void
+keep_password(struct client *client, const char *password)
+{
+	if (client->password != NULL)
+		freezero(client->password, strlen(client->password));
+	client->password = strdup(password);
+	if (client->password == NULL)
+		fatal("monitor: out of memory");
 }
 
 static const char *
@@ -216,8 +230,21 @@ answer_auth(struct client *client, struct unpack *unpack)
 	clock_gettime(CLOCK_MONOTONIC, &client->auth_begun);
 	client->auth = auth_start(client->id, client->address, client->login,
 	    password, on_auth_done, client);
+	if (fetcher_needs_passwords())
+		keep_password(client, password);
 	explicit_bzero(password, sizeof(password));
 	auth_run();
+	return NULL;
+}
+
+/* S_FETCH */
+
+static const char *
+answer_fetch(struct client *client, struct unpack *unpack)
+{
+	if (!unpack_done(unpack) || monitor.service->conf.n_imaps == 0)
+		return "malformed request for imapfetch";
+	fetcher_give(client);
 	return NULL;
 }
 
@@ -243,6 +270,7 @@ static const struct request {
 	{ S_SIGN, BEFORE_LOGIN, 1, answer_sign },
 	{ S_AUTH, BEFORE_LOGIN, 100, answer_auth },
 	{ S_RELAY, AFTER_LOGIN, 100, answer_relay },
+	{ S_FETCH, AFTER_LOGIN, 100, answer_fetch },
 };
 
 /* NULL, or why the session must die. */
@@ -309,7 +337,7 @@ register_newborn(struct frame *frame)
 	if (!unpack_done(&unpack) || frame->fd == -1)
 		fatal("the nursery sends nonsense");
 	client->channel = frame->fd;
-	client->relay = -1;
+	client->relay = client->fetch = -1;
 	fcntl(client->channel, F_SETFL, O_NONBLOCK);
 	client->readable = event_new(monitor.base, client->channel,
 	    EV_READ | EV_PERSIST, on_client, client);
@@ -463,11 +491,14 @@ on_child(evutil_socket_t sig, short what, void *arg)
 	pid_t pid;
 
 	(void)sig, (void)what, (void)arg;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == monitor.successor && monitor.stopping)
 			monitor.successor = 0;
-		else
-			auth_child_ended(pid, status);
+		else if (!auth_child_ended(pid, status) &&
+		    WIFSIGNALED(status))
+			log_event(NULL, "child-died", "imapfetch, pid %ld, "
+			    "signal %d", (long)pid, WTERMSIG(status));
+	}
 }
 
 static void
@@ -486,7 +517,8 @@ load_secrets(void)
 	char error[512];
 
 	if (!tls_keys_load(conf->certificates, conf->n_certificates, error,
-	    sizeof(error)) || !broker_load_secrets(error, sizeof(error))) {
+	    sizeof(error)) || !broker_load_secrets(error, sizeof(error)) ||
+	    !fetcher_load_secrets(error, sizeof(error))) {
 		log_event(NULL, "fatal", "%s", error);
 		_exit(78);
 	}

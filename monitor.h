@@ -34,6 +34,9 @@ struct client {
 	bool wants_relay;
 	int relay;		/* channel to its relay process, -1 */
 	struct event *relay_readable;
+
+	int fetch;		/* channel to its imapfetch, -1 */
+	char *password;		/* kept for passthrough servers only */
 };
 
 LIST_HEAD(clients, client);
@@ -67,5 +70,12 @@ void broker_start(void);	/* secrets were read; looks at the relays */
 bool broker_load_secrets(char *error, size_t size);
 void broker_give_relay(struct client *);
 void broker_forget(struct client *);
+
+/* fetcher.c */
+bool fetcher_load_secrets(char *error, size_t size);
+bool fetcher_needs_passwords(void);
+/* Starts its imapfetch and hands the channel over; none if it cannot. */
+void fetcher_give(struct client *);
+void fetcher_forget(struct client *);
 
 #endif

@@ -485,7 +485,9 @@ vrfy(const char *arg, size_t n)
 	for (i = 0; i < n; i++)
 		if (arg[i] < ' ' || arg[i] > '~')
 			relay_violation("malformed VRFY");
-	if (n > 512 || ensure_open() != MTA_OK || relay.maildir != NULL)
+	/* amid a message the connection is not free for it */
+	if (n > 512 || relay.state != TRANSFER_NONE ||
+	    ensure_open() != MTA_OK || relay.maildir != NULL)
 		answer_locally(p, R_CANNOT_VRFY, NULL);
 	else
 		mta_put(&relay.mta, "VRFY %.*s", (int)n, arg);
@@ -698,6 +700,8 @@ one_frame(const struct frame *frame)
 		relay_violation("no hello");
 	else if (frame->type == E_COMMANDS)
 		commands(frame);
+	else if (frame->type == E_BODY && frame->flags == FRAME_FETCHED)
+		relay.fetched = true;
 	else if (frame->type == E_BODY)
 		transfer_body((const char *)frame->data, frame->len,
 		    frame->flags & FRAME_LAST);

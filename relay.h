@@ -49,6 +49,7 @@ struct relay {
 	size_t head_len, head_size;
 	char *mended;
 	char message_id[256];
+	bool fetched;			/* by BURL, at least in part */
 };
 
 extern struct relay relay;

@@ -36,6 +36,11 @@ static struct {
 	int relay;			/* -1: none */
 	bool relay_asked, relay_full;
 	int64_t relay_deadline;		/* for its next answer, 0: none due */
+	int fetch;			/* -1: no imapfetch */
+	int64_t fetch_deadline;		/* for its answer, 0: none due */
+	size_t url_len;			/* of the URL it is to fetch */
+	char url[COMMAND_LINE_MAX];
+	uint64_t fetch_limit;
 	int64_t idle_deadline, begun;
 	size_t in_len, out_sent;
 	char *in;
@@ -260,6 +265,107 @@ hear_relay(void)
 		lose_relay(R_RELAY_GARBAGE);
 }
 
+/* imapfetch: puts a URL's content into the relay's channel */
+
+static void
+lose_fetch(enum reply r)
+{
+	if (session.fetch != -1)
+		close(session.fetch);
+	session.fetch = -1;
+	if (session.fetch_deadline == 0)
+		return;
+	session.fetch_deadline = 0;
+	smtp_fetch_done(&session.smtp, r, 0);
+}
+
+static void
+send_url(void)
+{
+	unsigned char buf[COMMAND_LINE_MAX + 16];
+	struct pack pack;
+
+	if (session.relay == -1) {
+		lose_fetch(R_RELAY_LOST);
+		return;
+	}
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u64(&pack, session.fetch_limit);
+	pack_bytes(&pack, session.url, session.url_len);
+	explicit_bzero(session.url, session.url_len);
+	/* the relay hears whose octets come next */
+	if (ipc_send_wait(session.relay, E_BODY, FRAME_FETCHED, NULL, 0, -1,
+	    CHANNEL_WAIT) == -1)
+		lose_relay(R_RELAY_LOST);
+	if (session.relay == -1 || ipc_send(session.fetch, F_URL, 0, buf,
+	    pack.len, session.relay) == -1)
+		lose_fetch(R_BURL_IMAP_DOWN);
+	explicit_bzero(buf, sizeof(buf));
+}
+
+static void
+fetch(void *arg, const char *url, size_t n, uint64_t limit)
+{
+	(void)arg;
+	memcpy(session.url, url, n);
+	session.url_len = n;
+	session.fetch_limit = limit;
+	session.fetch_deadline = now_ms() +
+	    session.service->conf.imap_timeout + RELAY_GRACE;
+	if (session.fetch != -1)
+		send_url();
+	else if (ipc_send(session.monitor, S_FETCH, 0, NULL, 0, -1) == -1)
+		finish_because("the monitor is gone");
+}
+
+static void
+take_fetch(int fd)
+{
+	if (fd == -1 || session.fetch != -1 || session.fetch_deadline == 0) {
+		if (fd != -1)
+			close(fd);
+		lose_fetch(R_BURL_IMAP_DOWN);
+		return;
+	}
+	session.fetch = fd;
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	send_url();
+}
+
+static void
+hear_fetch(void)
+{
+	static const enum reply replies[] = {
+		[FETCH_OK] = R_NONE,
+		[FETCH_SYNTAX] = R_BURL_SYNTAX,
+		[FETCH_NO_TRUST] = R_BURL_NO_TRUST,
+		[FETCH_REFUSED] = R_BURL_REFUSED,
+		[FETCH_GONE] = R_BURL_GONE,
+		[FETCH_TOO_BIG] = R_TOO_BIG,
+		[FETCH_DOWN] = R_BURL_IMAP_DOWN,
+		[FETCH_RELAY] = R_RELAY_LOST
+	};
+	struct frame *frame = &session.frame;
+	struct unpack unpack;
+	unsigned verdict;
+	uint64_t octets;
+	int n = ipc_recv(session.fetch, frame);
+
+	if (n == -1 && errno == EAGAIN)
+		return;
+	unpack_start(&unpack, frame->data, n == 1 ? frame->len : 0);
+	verdict = unpack_u8(&unpack);
+	octets = unpack_u64(&unpack);
+	if (n != 1 || frame->type != F_DONE || frame->fd != -1 ||
+	    !unpack_done(&unpack) || verdict > FETCH_RELAY ||
+	    session.fetch_deadline == 0) {
+		lose_fetch(R_BURL_IMAP_DOWN);
+		return;
+	}
+	session.fetch_deadline = 0;
+	smtp_fetch_done(&session.smtp, replies[verdict], octets);
+}
+
 /* The monitor */
 
 static void
@@ -311,6 +417,8 @@ hear_monitor(void)
 		greet_relay(frame->fd);
 	else if (frame->type == S_RELAY && frame->fd != -1)
 		close(frame->fd);	/* too late, it was given up */
+	else if (frame->type == S_FETCH)
+		take_fetch(frame->fd);
 	else
 		finish_because("the monitor sends nonsense");
 }
@@ -477,6 +585,8 @@ ms_left(void)
 
 	if (session.relay_deadline != 0 && session.relay_deadline < until)
 		until = session.relay_deadline;
+	if (session.fetch_deadline != 0 && session.fetch_deadline < until)
+		until = session.fetch_deadline;
 	left = until - now_ms();
 	return left < 0 ? 0 : (int)left;
 }
@@ -488,7 +598,7 @@ others_work(void)
 	enum smtp_wait wait = session.smtp.wait;
 
 	return wait == WAIT_ANSWERS || wait == WAIT_FINAL ||
-	    wait == WAIT_BODY || wait == WAIT_AUTH;
+	    wait == WAIT_BODY || wait == WAIT_AUTH || wait == WAIT_FETCH;
 }
 
 static void
@@ -498,6 +608,8 @@ check_deadlines(void)
 
 	if (session.relay_deadline != 0 && now >= session.relay_deadline)
 		lose_relay(R_RELAY_TIMEOUT);
+	if (session.fetch_deadline != 0 && now >= session.fetch_deadline)
+		lose_fetch(R_BURL_IMAP_DOWN);
 	if (others_work()) {
 		touch();
 		return;
@@ -534,7 +646,7 @@ client_events(bool output)
 static void
 wait_and_hear(bool output)
 {
-	struct pollfd fds[3];
+	struct pollfd fds[4];
 	int timeout = session.readable && session.in_len < INPUT_SIZE &&
 	    session.smtp.wait == WAIT_NOTHING && !output ? 0 : ms_left();
 
@@ -545,12 +657,15 @@ wait_and_hear(bool output)
 	fds[1] = (struct pollfd){ session.monitor, POLLIN, 0 };
 	fds[2] = (struct pollfd){ session.relay, (short)(POLLIN |
 	    (session.relay_full ? POLLOUT : 0)), 0 };
-	if (poll(fds, 3, timeout) == -1 && errno != EINTR)
+	fds[3] = (struct pollfd){ session.fetch, POLLIN, 0 };
+	if (poll(fds, 4, timeout) == -1 && errno != EINTR)
 		finish_because("poll failed");
 	if (fds[1].revents)
 		hear_monitor();
 	if (fds[2].revents & (POLLIN | POLLHUP | POLLERR))
 		hear_relay();
+	if (fds[3].revents)
+		hear_fetch();
 	if ((fds[2].revents & POLLOUT) && session.relay_full) {
 		session.relay_full = false;
 		session.relay_deadline = 0;
@@ -566,6 +681,38 @@ wait_and_hear(bool output)
 	check_deadlines();
 }
 
+/*
+ * RFC 4468 4: `imap` where URLAUTH URLs can be resolved, `imap://host` where
+ * a user's own plain URLs can.
+ */
+static void
+settle_burl(const struct config *conf, char *burl, size_t size)
+{
+	const struct imap_server *server;
+	char word[300];
+	bool urlauth = false;
+	size_t i;
+
+	for (i = 0; i < conf->n_imaps; i++)
+		urlauth |= conf->imaps[i].login != IMAP_PASSTHROUGH;
+	if (urlauth)
+		strlcpy(burl, " imap", size);
+	for (i = 0; i < conf->n_imaps; i++) {
+		server = &conf->imaps[i].server;
+		if (conf->imaps[i].login == IMAP_LOGIN)
+			continue;
+		snprintf(word, sizeof(word), strchr(server->host, ':') ?
+		    " imap://[%s]:%u" : " imap://%s:%u", server->host,
+		    server->port);
+		/* 143 is what a URL means that names no port */
+		if (server->port == 143 || (server->port == 993 &&
+		    server->security == IMAP_TLS))
+			*strrchr(word, ':') = '\0';
+		if (strstr(burl, word) == NULL)
+			strlcat(burl, word, size);
+	}
+}
+
 static void
 settle(void)
 {
@@ -579,6 +726,7 @@ settle(void)
 	set->max_size = conf->max_size;
 	set->max_recipients = conf->max_recipients;
 	set->relay = session.service->relay;
+	settle_burl(conf, set->burl, sizeof(set->burl));
 }
 
 void
@@ -586,14 +734,14 @@ session_main(struct service *service, const struct birth *who, int client,
     int monitor)
 {
 	static const struct smtp_ops ops = { relay_command, relay_body,
-	    ask_auth };
+	    fetch, ask_auth };
 	struct log_line line;
 
 	sandbox_begin();
 	session.service = service;
 	session.who = *who;
 	session.monitor = monitor;
-	session.relay = -1;
+	session.relay = session.fetch = -1;
 	session.begun = now_ms();
 	pack_start(&session.commands, session.batch, sizeof(session.batch));
 	stream_start(&session.client, client);

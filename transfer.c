@@ -25,6 +25,7 @@ transfer_abort(void)
 	relay.octets = 0;
 	relay.head_len = 0;
 	relay.message_id[0] = '\0';
+	relay.fetched = false;
 }
 
 static void
@@ -242,8 +243,8 @@ gather(const char *p, size_t n, bool last)
 static void
 take(const char *p, size_t n, bool last)
 {
-	if (relay.content.nul)
-		refuse(R_NUL, NULL);
+	if (relay.content.nul)	/* RFC 4468 3.2.1: binary content */
+		refuse(relay.fetched ? R_EIGHT_BIT : R_NUL, NULL);
 	else if (relay.content.eight_bit &&
 	    !(relay.mta.ehlo.capabilities & CAP_8BITMIME))
 		refuse(R_EIGHT_BIT, NULL);

@@ -27,7 +27,7 @@ mta_body_begin(struct mta *mta)
 	mta->line_start = true;
 	mta->chunks = 0;
 	mta->finished = false;
-	mta->out_len = 0;
+	mta->piece.len = 0;
 	if (by_chunks(mta)) {
 		mta->answer.code = 250;
 		return MTA_OK;
@@ -109,20 +109,18 @@ write_or_hear(struct mta *mta, const char *p, size_t n)
 static enum mta_status
 send_chunk(struct mta *mta, bool last)
 {
+	struct mta_buffer *piece = &mta->piece;
 	char line[48];
 	enum mta_status status;
-	int n = snprintf(line, sizeof(line), "BDAT %zu%s\r\n", mta->out_len,
+	int n = snprintf(line, sizeof(line), "BDAT %zu%s\r\n", piece->len,
 	    last ? " LAST" : "");
 
 	/* one write for a small message: command and content together */
-	if (mta->out_size - mta->out_len < (size_t)n)
-		mta_append(mta, line, (size_t)n);
-	else
-		mta->out_len += (size_t)n;
-	memmove(mta->out + n, mta->out, mta->out_len - (size_t)n);
-	memcpy(mta->out, line, (size_t)n);
-	status = write_or_hear(mta, mta->out, mta->out_len);
-	mta->out_len = 0;
+	mta_append(piece, line, (size_t)n);
+	memmove(piece->p + n, piece->p, piece->len - (size_t)n);
+	memcpy(piece->p, line, (size_t)n);
+	status = write_or_hear(mta, piece->p, piece->len);
+	piece->len = 0;
 	mta->chunks++;
 	mta->finished = last && status == MTA_OK;
 	if (status != MTA_OK || last)
@@ -135,15 +133,16 @@ send_chunk(struct mta *mta, bool last)
 static enum mta_status
 send_text(struct mta *mta)
 {
-	char *stuffed = malloc(mta->out_len * 2 + 1);
+	struct mta_buffer *piece = &mta->piece;
+	char *stuffed = malloc(piece->len * 2 + 1);
 	enum mta_status status;
 	size_t n;
 
 	if (stuffed == NULL)
 		abort();
-	n = content_dot_stuff(&mta->line_start, mta->out, mta->out_len,
+	n = content_dot_stuff(&mta->line_start, piece->p, piece->len,
 	    stuffed);
-	mta->out_len = 0;
+	piece->len = 0;
 	status = write_or_hear(mta, stuffed, n);
 	free(stuffed);
 	return status == MTA_OK ? look_for_answer(mta) : status;
@@ -152,8 +151,8 @@ send_text(struct mta *mta)
 enum mta_status
 mta_body(struct mta *mta, const char *p, size_t n)
 {
-	mta_append(mta, p, n);
-	if (mta->out_len < PIECE)
+	mta_append(&mta->piece, p, n);
+	if (mta->piece.len < PIECE)
 		return MTA_OK;
 	return by_chunks(mta) ? send_chunk(mta, false) : send_text(mta);
 }
@@ -163,7 +162,7 @@ end_text(struct mta *mta)
 {
 	enum mta_status status = MTA_OK;
 
-	if (mta->out_len > 0)
+	if (mta->piece.len > 0)
 		status = send_text(mta);
 	if (status == MTA_OK)
 		status = write_or_hear(mta, ".\r\n", 3);

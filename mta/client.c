@@ -25,18 +25,35 @@ fail(struct mta *mta, enum mta_status status, const char *why)
 
 /* Waiting */
 
-enum mta_status
-mta_wait(struct mta *mta, short events)
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static enum mta_status
+wait_until(struct mta *mta, short events, int64_t deadline)
 {
 	struct pollfd pfd = { .fd = mta->stream.fd, .events = events };
+	int64_t left;
 	int n;
 
-	do
-		n = poll(&pfd, 1, (int)mta->set->timeout);
-	while (n == -1 && errno == EINTR);
+	do {
+		left = deadline - now_ms();
+		n = poll(&pfd, 1, left < 0 ? 0 : (int)left);
+	} while (n == -1 && errno == EINTR);
 	if (n == 1)
 		return MTA_OK;
 	return fail(mta, MTA_TIMEOUT, "no answer in time");
+}
+
+enum mta_status
+mta_wait(struct mta *mta, short events)
+{
+	return wait_until(mta, events, now_ms() + mta->set->timeout);
 }
 
 enum mta_status
@@ -64,20 +81,20 @@ mta_write(struct mta *mta, const char *p, size_t n)
 /* Commands out */
 
 void
-mta_append(struct mta *mta, const char *p, size_t n)
+mta_append(struct mta_buffer *buffer, const char *p, size_t n)
 {
-	size_t size = mta->out_size == 0 ? 4096 : mta->out_size;
+	size_t size = buffer->size == 0 ? 4096 : buffer->size;
 
-	while (size - mta->out_len < n)
+	while (size - buffer->len < n)
 		size *= 2;
-	if (size != mta->out_size) {
-		mta->out = realloc(mta->out, size);
-		if (mta->out == NULL)
+	if (size != buffer->size) {
+		buffer->p = realloc(buffer->p, size);
+		if (buffer->p == NULL)
 			abort();
-		mta->out_size = size;
+		buffer->size = size;
 	}
-	memcpy(mta->out + mta->out_len, p, n);
-	mta->out_len += n;
+	memcpy(buffer->p + buffer->len, p, n);
+	buffer->len += n;
 }
 
 void
@@ -93,23 +110,24 @@ mta_put(struct mta *mta, const char *fmt, ...)
 	if (n < 0 || (size_t)n >= sizeof(line) - 2)
 		abort();	/* every part of a line is bounded */
 	memcpy(line + n, "\r\n", 2);
-	mta_append(mta, line, (size_t)n + 2);
+	mta_append(&mta->out, line, (size_t)n + 2);
 	explicit_bzero(line, sizeof(line));
 }
 
 enum mta_status
 mta_flush(struct mta *mta)
 {
-	enum mta_status status = mta_write(mta, mta->out, mta->out_len);
+	enum mta_status status = mta_write(mta, mta->out.p, mta->out.len);
 
-	mta->out_len = 0;
+	mta->out.len = 0;
 	return status;
 }
 
 /* Replies in */
 
+/* One deadline for the whole reply, or a drip would never end. */
 static enum mta_status
-fill(struct mta *mta)
+fill(struct mta *mta, int64_t deadline)
 {
 	enum mta_status status;
 	ssize_t n;
@@ -124,7 +142,7 @@ fill(struct mta *mta)
 		if (n != STREAM_AGAIN)
 			return fail(mta, MTA_LOST, n == STREAM_EOF ?
 			    "connection closed" : mta->stream.error);
-		status = mta_wait(mta, mta->stream.read_want);
+		status = wait_until(mta, mta->stream.read_want, deadline);
 		if (status != MTA_OK)
 			return status;
 	}
@@ -139,6 +157,7 @@ garbage(struct mta *mta)
 enum mta_status
 mta_answer(struct mta *mta)
 {
+	int64_t deadline = now_ms() + mta->set->timeout;
 	enum answer_status got = ANSWER_MORE;
 	enum mta_status status;
 	size_t len, used;
@@ -150,7 +169,7 @@ mta_answer(struct mta *mta)
 		if (lf == NULL && mta->in_len >= ANSWER_LINE_MAX)
 			return garbage(mta);
 		if (lf == NULL) {
-			status = fill(mta);
+			status = fill(mta, deadline);
 			if (status != MTA_OK)
 				return status;
 			continue;
@@ -279,7 +298,7 @@ auth_plain(struct mta *mta)
 	explicit_bzero(msg, sizeof(msg));
 	explicit_bzero(text, sizeof(text));
 	status = ask(mta);
-	explicit_bzero(mta->out, mta->out_size);
+	explicit_bzero(mta->out.p, mta->out.size);
 	return login_result(mta, status);
 }
 
@@ -301,7 +320,7 @@ auth_login(struct mta *mta)
 		status = ask(mta);
 	}
 	explicit_bzero(text, sizeof(text));
-	explicit_bzero(mta->out, mta->out_size);
+	explicit_bzero(mta->out.p, mta->out.size);
 	return login_result(mta, status);
 }
 
@@ -375,7 +394,7 @@ drop(struct mta *mta)
 {
 	stream_close(&mta->stream);
 	mta->open = mta->verified = mta->in_data = false;
-	mta->in_len = mta->out_len = 0;
+	mta->in_len = mta->out.len = mta->piece.len = 0;
 	mta->chunks = 0;
 }
 
@@ -425,15 +444,13 @@ mta_open(struct mta *mta, const struct route *route,
 void
 mta_close(struct mta *mta)
 {
-	if (mta->open && !mta->in_data && mta->chunks == 0) {
-		mta->out_len = 0;
-		mta_append(mta, "QUIT\r\n", 6);
-		stream_write(&mta->stream, mta->out, mta->out_len);
-	}
+	if (mta->open && !mta->in_data && mta->chunks == 0)
+		stream_write(&mta->stream, "QUIT\r\n", 6);
 	drop(mta);
-	free(mta->out);
-	mta->out = NULL;
-	mta->out_size = 0;
+	free(mta->out.p);
+	free(mta->piece.p);
+	memset(&mta->out, 0, sizeof(mta->out));
+	memset(&mta->piece, 0, sizeof(mta->piece));
 }
 
 bool
@@ -442,7 +459,7 @@ mta_is_stale(struct mta *mta)
 	struct pollfd pfd = { .fd = mta->stream.fd, .events = POLLIN };
 	ssize_t n;
 
-	if (mta->out_len > 0)
+	if (mta->out.len > 0)
 		return false;	/* in use */
 	if (!mta->open || mta->in_len > 0)
 		return true;

@@ -34,6 +34,11 @@ struct mta_settings {
 	unsigned timeout;	/* ms for each step */
 };
 
+struct mta_buffer {
+	char *p;
+	size_t len, size;
+};
+
 struct mta {
 	const struct route *route;
 	const struct mta_settings *set;
@@ -43,8 +48,8 @@ struct mta {
 	struct ehlo ehlo;
 	char in[4096];		/* lines of replies */
 	size_t in_len;
-	char *out;		/* not yet sent */
-	size_t out_len, out_size;
+	struct mta_buffer out;		/* commands not yet sent */
+	struct mta_buffer piece;	/* message octets not yet sent */
 	bool in_data;		/* DATA was answered by 354 */
 	bool line_start;	/* of the message, for dots */
 	unsigned chunks;	/* BDATs whose answer is still to come */

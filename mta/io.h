@@ -6,6 +6,6 @@
 
 enum mta_status mta_wait(struct mta *, short events);
 enum mta_status mta_write(struct mta *, const char *, size_t);
-void mta_append(struct mta *, const char *, size_t);
+void mta_append(struct mta_buffer *, const char *, size_t);
 
 #endif

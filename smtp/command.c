@@ -3,7 +3,9 @@
  * may run twice: a command that is answered here waits until the relay has
  * answered all before it, so that replies keep their order.
  */
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -77,7 +79,8 @@ act_helo(struct smtp *s, const struct command *c)
 static bool
 auth_is_offered(const struct smtp *s)
 {
-	return !s->authenticated && (s->tls || s->set->tls != TLS_POLICY_REQUIRED);
+	return !s->authenticated &&
+	    (s->tls || s->set->tls != TLS_POLICY_REQUIRED);
 }
 
 /* Our limit, or that of the next server where it is lower. */
@@ -90,27 +93,65 @@ size_limit(const struct smtp *s)
 	    s->set->max_size;
 }
 
+/* With BURL there must be 8BITMIME (RFC 4468 4), which is the relay's. */
+static bool
+burl_is_offered(const struct smtp *s)
+{
+	return s->set->burl[0] != '\0' &&
+	    (s->set->relay.capabilities & CAP_8BITMIME);
+}
+
+/* Lines of a multi-line reply: all but the last have a hyphen. */
+struct lines {
+	char text[1280];
+	size_t len, last;
+};
+
+static void add(struct lines *, const char *, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+add(struct lines *lines, const char *fmt, ...)
+{
+	size_t room = sizeof(lines->text) - lines->len;
+	va_list ap;
+	int n;
+
+	lines->last = lines->len;
+	va_start(ap, fmt);
+	n = vsnprintf(lines->text + lines->len, room, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= room)
+		abort();	/* every part is bounded */
+	lines->len += (size_t)n;
+}
+
 static void
 act_ehlo(struct smtp *s, const struct command *c)
 {
 	uint32_t relay = s->set->relay.capabilities;
-	char lines[512];
-	int n;
+	struct lines lines = { .len = 0 };
 
 	act_hello(s, c);
 	s->esmtp = true;
-	n = snprintf(lines, sizeof(lines),
-	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n%s%s"
-	    "250-CHUNKING\r\n250%cENHANCEDSTATUSCODES\r\n%s%s",
-	    s->set->hostname, (unsigned long long)size_limit(s),
-	    relay & CAP_8BITMIME ? "250-8BITMIME\r\n" : "",
-	    relay & CAP_DSN ? "250-DSN\r\n" : "",
-	    auth_is_offered(s) || (s->set->has_certificate && !s->tls) ?
-	    '-' : ' ',
-	    !s->set->has_certificate || s->tls ? "" : auth_is_offered(s) ?
-	    "250-STARTTLS\r\n" : "250 STARTTLS\r\n",
-	    auth_is_offered(s) ? "250 AUTH PLAIN LOGIN\r\n" : "");
-	smtp_put(s, lines, (size_t)n);
+	add(&lines, "250-%s\r\n", s->set->hostname);
+	add(&lines, "250-PIPELINING\r\n");
+	add(&lines, "250-SIZE %llu\r\n", (unsigned long long)size_limit(s));
+	if (relay & CAP_8BITMIME)
+		add(&lines, "250-8BITMIME\r\n");
+	if (relay & CAP_DSN)
+		add(&lines, "250-DSN\r\n");
+	add(&lines, "250-CHUNKING\r\n");
+	if (burl_is_offered(s))
+		add(&lines, "250-BURL%s\r\n", s->authenticated ?
+		    s->set->burl : "");
+	add(&lines, "250-ENHANCEDSTATUSCODES\r\n");
+	if (s->set->has_certificate && !s->tls)
+		add(&lines, "250-STARTTLS\r\n");
+	if (auth_is_offered(s))
+		add(&lines, "250-AUTH PLAIN LOGIN\r\n");
+	lines.text[lines.last + 3] = ' ';
+	smtp_put(s, lines.text, lines.len);
 }
 
 /* STARTTLS, RFC 3207 */
@@ -414,6 +455,13 @@ check_bdat(const struct smtp *s, struct command *c)
 	return parse_bdat(c->arg, c->n, &size, &last) ? R_NONE : bad_syntax(c);
 }
 
+static enum reply
+count_chunk(struct smtp *s)
+{
+	return ++s->t.chunks > 1000 + s->set->max_size / 4096 ?
+	    R_TOO_MANY_CHUNKS : R_NONE;
+}
+
 /* The chunk's octets are swallowed whatever we think of it. */
 static void
 act_bdat(struct smtp *s, const struct command *c)
@@ -429,11 +477,44 @@ act_bdat(struct smtp *s, const struct command *c)
 	}
 	s->chunk_left = s->chunk_size;
 	s->mode = MODE_CHUNK;
-	s->t.chunks++;
-	if (r == R_NONE && s->t.chunks > 1000 + s->set->max_size / 4096)
-		r = R_TOO_MANY_CHUNKS;
+	if (r == R_NONE)
+		r = count_chunk(s);
+	s->chunk_fetched = false;
 	s->chunk_error = r;
 	s->t.chunked |= r == R_NONE;
+}
+
+/* BURL SP absolute-URI [ SP "LAST" ], RFC 4468 3.2 */
+
+static enum reply
+check_burl(const struct smtp *s, struct command *c)
+{
+	size_t url = word_length(c->arg, c->n);
+
+	if (!burl_is_offered(s))
+		return R_NOT_IMPLEMENTED;
+	if (url == 0 || (url < c->n && !is_word(c->arg + url + 1,
+	    c->n - url - 1, "LAST")))
+		return bad_syntax(c);
+	return check_body(s);	/* else the URL is not even looked at */
+}
+
+static void
+act_burl(struct smtp *s, const struct command *c)
+{
+	size_t url = word_length(c->arg, c->n);
+	enum reply r = count_chunk(s);
+
+	s->chunk_last = url < c->n;
+	s->chunk_fetched = true;
+	s->chunk_error = R_NONE;
+	s->t.chunked = true;
+	if (r != R_NONE) {
+		smtp_fetch_done(s, r, 0);
+		return;
+	}
+	s->wait = WAIT_FETCH;
+	s->ops->fetch(s->arg, c->arg, url, s->set->max_size - s->t.octets);
 }
 
 /* The small ones */
@@ -500,6 +581,7 @@ static const struct row rows[] = {
 	{ "DATA", NO_ARGUMENT, "DATA", check_data, act_data },
 	/* its octets are swallowed before login too, lest they be commands */
 	{ "BDAT", BEFORE_LOGIN, "BDAT octets [LAST]", check_bdat, act_bdat },
+	{ "BURL", 0, "BURL URL [LAST]", check_burl, act_burl },
 	{ "RSET", BEFORE_LOGIN | NO_ARGUMENT, "RSET", NULL, act_rset },
 	{ "NOOP", BEFORE_LOGIN, "NOOP", NULL, act_noop },
 	{ "VRFY", FORWARDED, "VRFY string", check_vrfy, act_vrfy },

@@ -83,6 +83,7 @@ static const struct row table[R_COUNT] = {
 [R_HEADER_TOO_BIG]	= { 552, "5.3.4", "Message header too big, the limit is %s octets" },
 [R_EIGHT_BIT]		= { 554, "5.6.3", "The next server does not take 8-bit content" },
 
+[R_BURL_SYNTAX]		= { 501, "5.5.4", "That is no IMAP URL of a message" },
 [R_BURL_NO_TRUST]	= { 554, "5.7.14", "No trust relationship with that IMAP server" },
 [R_BURL_REFUSED]	= { 554, "5.7.0", "URL authorization failed" },
 [R_BURL_GONE]		= { 554, "5.6.6", "The URL names nothing that can be fetched" },

@@ -82,6 +82,7 @@ enum reply {
 	R_HEADER_TOO_BIG, /* %s: the limit in octets */
 	R_EIGHT_BIT,
 	/* BURL */
+	R_BURL_SYNTAX,
 	R_BURL_NO_TRUST,
 	R_BURL_REFUSED,
 	R_BURL_GONE,

@@ -242,7 +242,7 @@ smtp_relay_gone(struct smtp *s, enum reply r)
 	}
 	if (s->wait == WAIT_BODY)
 		s->wait = WAIT_NOTHING;
-	if (s->mode == MODE_DATA || s->mode == MODE_CHUNK || s->t.chunked) {
+	if (s->mode != MODE_COMMAND || s->t.chunked) {
 		if (s->t.error == R_NONE && s->t.early_code == 0)
 			s->t.error = r;
 	} else {
@@ -373,7 +373,20 @@ end_chunk(struct smtp *s)
 	}
 	snprintf(octets, sizeof(octets), "%llu",
 	    (unsigned long long)s->chunk_size);
-	smtp_reply(s, R_CHUNK, octets);
+	smtp_reply(s, s->chunk_fetched ? R_BURL_CHUNK : R_CHUNK, octets);
+}
+
+/* The content of a URL is a chunk that arrived by another way. */
+void
+smtp_fetch_done(struct smtp *s, enum reply r, uint64_t octets)
+{
+	s->wait = WAIT_NOTHING;
+	s->mode = MODE_CHUNK;
+	s->chunk_left = 0;
+	s->chunk_size = octets;
+	s->t.octets += octets;
+	if (r != R_NONE)
+		smtp_fail_body(s, r);
 }
 
 static size_t

@@ -44,6 +44,7 @@ struct smtp_settings {
 	enum tls_policy tls;
 	uint64_t max_size;
 	unsigned max_recipients;
+	char burl[512];		/* arguments of BURL after login, "": none */
 	struct ehlo relay;	/* what the relay has told */
 };
 
@@ -52,6 +53,8 @@ struct smtp_ops {
 	void (*relay)(void *arg, enum relay_verb, const char *p, size_t n);
 	/* Content of the message, or its end. False: not now, try again. */
 	bool (*body)(void *arg, const char *p, size_t n, bool last);
+	/* Answered by smtp_fetch_done(): content named by a URL, RFC 4468. */
+	void (*fetch)(void *arg, const char *url, size_t n, uint64_t limit);
 	/* Answered by smtp_auth_done(). */
 	void (*auth)(void *arg, const struct plain *);
 };
@@ -61,6 +64,7 @@ enum smtp_wait {
 	WAIT_ANSWERS,	/* until the relay has answered all that is pending */
 	WAIT_FINAL,	/* until the relay has answered the message */
 	WAIT_BODY,	/* until the relay takes more of the message */
+	WAIT_FETCH,	/* until the content of a URL is with the relay */
 	WAIT_AUTH,
 	WAIT_TLS,	/* flush, do the handshake, smtp_tls_done() */
 	WAIT_CLOSE	/* flush and close */
@@ -114,7 +118,7 @@ struct smtp {
 	struct transaction t;
 	enum data_state data;
 	uint64_t chunk_left, chunk_size;
-	bool chunk_last;
+	bool chunk_last, chunk_fetched;
 	enum reply chunk_error;	/* why the chunk is only swallowed */
 	enum relay_verb pending[PENDING_MAX];
 	unsigned pending_first, pending_count;
@@ -145,6 +149,8 @@ void smtp_relay_gone(struct smtp *, enum reply);
 /* The relay takes body again. */
 void smtp_body_ready(struct smtp *);
 void smtp_auth_done(struct smtp *, enum reply);
+/* R_NONE and the octets that went to the relay, or why there are none. */
+void smtp_fetch_done(struct smtp *, enum reply, uint64_t octets);
 void smtp_tls_done(struct smtp *);
 /* A last word (421), then the connection closes. */
 void smtp_close(struct smtp *, enum reply);

@@ -208,3 +208,10 @@ stop_daemon "$daemon"
 listening notify
 daemon=''
 generations notify notify
+
+listening race
+generations race race
+check "... and nothing stays" wait_for 5 no_leftovers
+
+listening background
+generations background background

@@ -92,8 +92,8 @@ class Fetcher:
     def actions(theirs, log):
         null = os.open("/dev/null", os.O_RDONLY)
         return [(os.POSIX_SPAWN_DUP2, null, 0),
-                (os.POSIX_SPAWN_DUP2, log if log is not None else 2, 1),
-                (os.POSIX_SPAWN_DUP2, log if log is not None else 2, 2),
+                (os.POSIX_SPAWN_DUP2, 2 if log is None else log, 1),
+                (os.POSIX_SPAWN_DUP2, 2 if log is None else log, 2),
                 (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)]
 
     def send_orders(self, servers, user, password, timeout, uid, gid, channel):
@@ -139,7 +139,7 @@ class Fetcher:
                 piece = self.body(relay)
                 open_ = len(piece) > 0
                 r.got += len(piece)
-                r.frames.append(len(piece))
+                r.frames += [len(piece)] if piece else []
                 digest.update(piece)
                 if keep:
                     data.append(piece)

@@ -53,7 +53,8 @@ cases "Postfix, TLS at once" "$mx" --tls implicit --port "$tlsport" text 1MB
 relay postfix-data "relay smtp://127.0.0.1:$pfd"
 d="$T/pfd/Maildir/new"
 cases "Postfix by DATA, DATA in" "$d" $same messages --count 20
-cases "Postfix by DATA, BDAT in" "$d" --mode bdat $same $chunks 5kB
+cases "Postfix by DATA, BDAT in" "$d" --mode bdat $same 5kB no-newline \
+	small-chunks byte-chunks
 cases "Postfix's limit, DATA" "$d" --expect "552 5.3.4" \
 	too-big-told too-big-untold
 cases "Postfix's limit, BDAT" "$d" --mode bdat --expect "552 5.3.4" \
@@ -86,8 +87,12 @@ refusing() {
 rm -f "$t"/*
 relay wrong-ca "relay smtp+starttls://localhost:$pft" "relay-ca $PKI/other.pem"
 refusing "a relay's certificate of another CA: refused"
+check "... and the log says why" grep -qi \
+	"event=relay-failed .*reason=.*certificate" "$T/wrong-ca.log"
 relay no-starttls "relay smtp+starttls://localhost:$pf" "relay-ca $PKI/ca.pem"
 refusing "a relay that does not offer STARTTLS: refused"
+check "... and the log says why" grep -qi \
+	"event=relay-failed .*reason=.*STARTTLS" "$T/no-starttls.log"
 relay all-dead "relay smtp://127.0.0.1:$dead"
 refusing "no relay answers: refused"
 
@@ -105,6 +110,9 @@ relay bad-credentials "relay smtp+starttls://localhost:$pfa" \
 	"relay-ca $PKI/ca.pem" "relay-credentials $T/badcred"
 rm -f "$t"/*
 refusing "a relay that refuses our login: not the client's fault"
+check "... and the log says why" grep -qE \
+	"event=relay-failed .*reason=.*(535|login|credential|[Aa]uth)" \
+	"$T/bad-credentials.log"
 
 # ... told who the client is.
 relay xclient "relay smtp://127.0.0.1:$pf" "relay-xclient yes"
@@ -168,4 +176,5 @@ relay maildir "relay maildir://$T/box"
 cases "maildir, DATA in" "$T/box/new" --dedup $same 30MB abort
 cases "maildir, BDAT in" "$T/box/new" --mode bdat $same $chunks
 cases "maildir" "$T/box/new" messages connections
+cases "maildir, 20 recipients" "$T/box/new" --dedup --count 20 recipients
 check "nothing is left in the Maildir's tmp" test -z "$(ls "$T/box/tmp")"

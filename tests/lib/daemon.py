@@ -47,14 +47,16 @@ def write_users(path):
     os.chmod(path, 0o600)
 
 
-def free_ports(count):
+def reserve(count):
+    """
+    Sockets bound to ports that nobody else will be given meanwhile; the
+    daemon can listen there, for it sets SO_REUSEADDR and these do not listen.
+    """
     socks = [socket.socket() for _ in range(count)]
     for s in socks:
         s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in socks]
-    for s in socks:
-        s.close()
-    return ports
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return socks
 
 
 def merge(lines):
@@ -99,7 +101,9 @@ class Daemon:
         raise RuntimeError("the daemon does not listen")
 
     def launch(self):
-        self.names["port"], self.names["tlsport"] = free_ports(2)
+        self.reserved = reserve(2)
+        self.names["port"], self.names["tlsport"] = (
+            r.getsockname()[1] for r in self.reserved)
         path = os.path.join(self.directory, "conf")
         with open(path, "w") as f:
             for line in self.config:
@@ -165,6 +169,8 @@ class Daemon:
             pass
         self.process.wait()
         self.reader.join(2)
+        for r in self.reserved:
+            r.close()
         running.discard(self.process)
 
     def sick(self):
