@@ -27,7 +27,8 @@ LINK	= $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS)
 PURE	= base/conf.o base/ipc.o \
 	smtp/auth.o smtp/body.o smtp/command.o smtp/ehlo.o smtp/param.o \
 	smtp/path.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
-	message/content.o message/header.o message/policy.o message/trace.o \
+	message/address.o message/check.o message/content.o message/header.o \
+	message/policy.o message/trace.o \
 	mta/answer.o mta/route.o
 PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o

@@ -77,11 +77,11 @@ start_clean(void)
 {
 	/* a name server that is down must not hold us for a minute */
 	static char resolver[] = "RES_OPTIONS=timeout:3 attempts:2";
-	/* libcurl asks for the time of day; without this, /etc/localtime */
 	static char zone[] = "TZ=UTC0";
 	static char *all[] = { resolver, zone, NULL };
 
 	environ = all;
+	tzset();	/* libcurl would read zone files in the middle of it */
 #ifdef __linux__
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		fatal("imapfetch: prctl: %s", strerror(errno));

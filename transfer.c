@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "message/check.h"
 #include "message/trace.h"
 #include "relay.h"
 
@@ -145,11 +146,22 @@ note_message_id(void)
 	relay.message_id[n] = '\0';
 }
 
+static bool
+has_field(const char *name)
+{
+	const char *value;
+	size_t pos = 0, n;
+
+	return header_find(relay.head, relay.header.len, name, &pos, &value,
+	    &n);
+}
+
+/* Our own fields come first, then the message's. */
 static void
 pass_header(void)
 {
 	const struct config *conf = &relay.service->conf;
-	char received[TRACE_MAX];
+	char ours[TRACE_MAX];
 	struct trace trace = {
 		.hostname = conf->hostname, .helo = relay.helo,
 		.client = relay.order.client,
@@ -158,9 +170,12 @@ pass_header(void)
 		.message = relay.messages,
 		.hide_client = !conf->received_client
 	};
-	size_t n = trace_received(&trace, time(NULL), received);
+	time_t now = time(NULL);
 
-	pass(received, n);
+	pass(ours, trace_received(&trace, now, ours));
+	if (relay.state == TRANSFER_BODY)
+		pass(ours, trace_complete(&trace, now, !has_field("Date"),
+		    !has_field("Message-ID"), ours));
 	if (relay.state == TRANSFER_BODY)
 		pass(relay.head, relay.header.len);
 	if (relay.state == TRANSFER_BODY && relay.header.blank_missing)
@@ -172,6 +187,38 @@ pass_header(void)
 	relay.head_len = 0;
 }
 
+/* False if the header was refused. */
+static bool
+header_is_good(void)
+{
+	char what[ADDRESS_MAX + 1];
+	enum reply r = R_NONE;
+
+	if (relay.header.received > LOOP_MAX) {
+		refuse(R_LOOP, NULL);
+		return false;
+	}
+	switch (check_header(relay.head, relay.header.len, relay.order.user,
+	    relay.service->conf.domain, relay.order.senders, what)) {
+	case CHECK_OK:
+		return true;
+	case CHECK_TWICE:
+		r = R_FIELD_TWICE;
+		break;
+	case CHECK_MALFORMED:
+		r = R_FIELD_MALFORMED;
+		break;
+	case CHECK_NO_SENDER:
+		r = R_NO_SENDER_FIELD;
+		break;
+	case CHECK_NOT_ALLOWED:
+		r = R_SENDER_NOT_ALLOWED;
+		break;
+	}
+	refuse(r, what);
+	return false;
+}
+
 /* The header is whole: from here on the next server is in it. */
 static void
 begin(void)
@@ -179,6 +226,8 @@ begin(void)
 	enum mta_status status = MTA_OK;
 
 	note_message_id();
+	if (!header_is_good())
+		return;
 	relay.messages++;
 	if (relay.maildir != NULL) {
 		if (maildir_begin(relay.maildir,

@@ -52,3 +52,21 @@ trace_received(const struct trace *trace, time_t when,
 	    trace->message, stamp);
 	return n < 0 || n >= TRACE_MAX ? 0 : (size_t)n;
 }
+
+size_t
+trace_complete(const struct trace *trace, time_t when, bool add_date,
+    bool add_message_id, char buf[TRACE_MAX])
+{
+	char stamp[64];
+	size_t len = 0;
+
+	date(when, stamp, sizeof(stamp));
+	if (add_date)
+		len += (size_t)snprintf(buf + len, TRACE_MAX - len,
+		    "Date: %s\r\n", stamp);
+	if (add_message_id)
+		len += (size_t)snprintf(buf + len, TRACE_MAX - len,
+		    "Message-ID: <%lld.%s.%u@%s>\r\n", (long long)when,
+		    trace->id, trace->message, trace->hostname);
+	return len;
+}

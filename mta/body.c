@@ -19,29 +19,6 @@ by_chunks(const struct mta *mta)
 	return (mta->ehlo.capabilities & CAP_CHUNKING) != 0;
 }
 
-enum mta_status
-mta_body_begin(struct mta *mta)
-{
-	enum mta_status status;
-
-	mta->line_start = true;
-	mta->chunks = 0;
-	mta->finished = false;
-	mta->piece.len = 0;
-	if (by_chunks(mta)) {
-		mta->answer.code = 250;
-		return MTA_OK;
-	}
-	mta_put(mta, "DATA");
-	status = mta_flush(mta);
-	if (status == MTA_OK)
-		status = mta_answer(mta);
-	if (status == MTA_OK && mta->answer.code / 100 == 2)
-		return MTA_GARBAGE;
-	mta->in_data = status == MTA_OK && mta->answer.code == 354;
-	return status;
-}
-
 /* The answer to the oldest chunk; MTA_EARLY if it is a refusal. */
 static enum mta_status
 take_answer(struct mta *mta)
@@ -103,6 +80,30 @@ write_or_hear(struct mta *mta, const char *p, size_t n)
 
 	if (status == MTA_LOST && look_for_answer(mta) == MTA_EARLY)
 		return MTA_EARLY;
+	return status;
+}
+
+enum mta_status
+mta_body_begin(struct mta *mta)
+{
+	enum mta_status status;
+
+	mta->line_start = true;
+	mta->chunks = 0;
+	mta->finished = false;
+	mta->piece.len = 0;
+	if (by_chunks(mta)) {
+		/* an answer nobody asked for would be taken for the message's */
+		mta->answer.code = 250;
+		return look_for_answer(mta) == MTA_OK ? MTA_OK : MTA_GARBAGE;
+	}
+	mta_put(mta, "DATA");
+	status = mta_flush(mta);
+	if (status == MTA_OK)
+		status = mta_answer(mta);
+	if (status == MTA_OK && mta->answer.code / 100 == 2)
+		return MTA_GARBAGE;
+	mta->in_data = status == MTA_OK && mta->answer.code == 354;
 	return status;
 }
 

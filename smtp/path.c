@@ -7,13 +7,15 @@
  *	Dot-string	= Atom *( "." Atom )
  *	Quoted-string	= DQUOTE *( qtextSMTP / quoted-pairSMTP ) DQUOTE
  *	Domain		= sub-domain *( "." sub-domain )
- *	address-literal	= "[" IPv4 / "IPv6:" IPv6 / tag ":" dcontent "]"  4.1.3
+ *	address-literal	= "[" ( IPv4 / "IPv6:" IPv6 ) "]"	4.1.3
  *
  * Each function takes what it knows from the start of [p, p + n) and returns
  * how many octets that were, 0 for none.
  */
-#include <ctype.h>
+#include <arpa/inet.h>
+
 #include <string.h>
+#include <strings.h>
 
 #include "smtp/path.h"
 
@@ -84,22 +86,30 @@ take_domain(const char *p, size_t n)
 	}
 }
 
+static bool
+is_ip_address(const char *p, size_t n)
+{
+	unsigned char address[16];
+	char text[64];
+	bool v6 = n > 5 && strncasecmp(p, "IPv6:", 5) == 0;
+
+	p += v6 ? 5 : 0;
+	n -= v6 ? 5 : 0;
+	if (n >= sizeof(text) || memchr(p, '\0', n) != NULL)
+		return false;
+	memcpy(text, p, n);
+	text[n] = '\0';
+	return inet_pton(v6 ? AF_INET6 : AF_INET, text, address) == 1;
+}
+
 static size_t
 take_address_literal(const char *p, size_t n)
 {
-	size_t i;
+	const char *close = n > 0 && p[0] == '[' ? memchr(p, ']', n) : NULL;
 
-	if (n == 0 || p[0] != '[')
+	if (close == NULL || !is_ip_address(p + 1, (size_t)(close - p - 1)))
 		return 0;
-	for (i = 1; i < n && i < DOMAIN_MAX; i++) {
-		if (p[i] == ']')
-			return i == 1 ? 0 : i + 1;
-		if (!is_alnum(p[i]) && strchr(".:-", p[i]) == NULL)
-			return 0;
-		if (p[i] == '\0')
-			return 0;
-	}
-	return 0;
+	return (size_t)(close + 1 - p);
 }
 
 static size_t

@@ -81,6 +81,10 @@ static const struct row table[R_COUNT] = {
 [R_NUL]			= { 554, "5.6.0", "Message holds a NUL octet" },
 [R_LINE_IN_DATA]	= { 554, "5.6.0", "Message holds a line that is too long" },
 [R_HEADER_TOO_BIG]	= { 552, "5.3.4", "Message header too big, the limit is %s octets" },
+[R_FIELD_TWICE]		= { 554, "5.6.0", "Message has the field %s twice" },
+[R_FIELD_MALFORMED]	= { 554, "5.6.0", "Field %s of the message is malformed" },
+[R_NO_SENDER_FIELD]	= { 554, "5.6.0", "Message with several From addresses needs a Sender field" },
+[R_LOOP]		= { 554, "5.4.6", "Message has passed too many servers, it seems to loop" },
 [R_EIGHT_BIT]		= { 554, "5.6.3", "The next server does not take 8-bit content" },
 
 [R_BURL_SYNTAX]		= { 501, "5.5.4", "That is no IMAP URL of a message" },

@@ -80,6 +80,10 @@ enum reply {
 	R_NUL,
 	R_LINE_IN_DATA,
 	R_HEADER_TOO_BIG, /* %s: the limit in octets */
+	R_FIELD_TWICE,	/* %s: its name */
+	R_FIELD_MALFORMED, /* %s: its name */
+	R_NO_SENDER_FIELD,
+	R_LOOP,
 	R_EIGHT_BIT,
 	/* BURL */
 	R_BURL_SYNTAX,

@@ -2,25 +2,13 @@
  * imap/policy.c, imap/server.c and imap/text.c: which URL which user may
  * fetch from which server and how; the servers' own URLs; mailbox names.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "imap/policy.h"
 #include "imap/text.h"
+#include "tests/unit/unit.h"
 
 #define NOW 1000000000	/* 2001-09-09 */
 #define V ":internal:0123456789abcdef0123456789abcdef"
 #define A "imap://alice@h/INBOX/;UID=1"
-
-static int failures;
-
-static void
-fail(const char *what, const char *got, const char *wanted)
-{
-	printf("not ok - imap policy: %s\n# got:    %s\n# wanted: %s\n", what,
-	    got, wanted);
-	failures++;
-}
 
 /* What is configured: letters of all[] below. */
 static const struct {
@@ -117,7 +105,7 @@ configure(struct imap_account *accounts, const char *letters)
 	size_t n, i;
 
 	for (n = 0; letters[n] != '\0'; n++)
-		for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		for (i = 0; i < COUNT(all); i++) {
 			if (all[i].letter != letters[n])
 				continue;
 			memset(&accounts[n], 0, sizeof(accounts[n]));
@@ -143,10 +131,9 @@ try_decision(const char *letters, const char *text, const char *wanted)
 	char got[64];
 	size_t n = configure(accounts, letters);
 
-	if (imap_url_parse(&url, text, strlen(text), &why) == -1) {
-		fail(text, why, "a URL");
+	if (!ok(imap_url_parse(&url, text, strlen(text), &why) == 0, text,
+	    strlen(text), "no URL: %s", why))
 		return;
-	}
 	v = imap_decide(&url, text, accounts, n, "alice", NOW, &choice);
 	if (v == FETCH_OK)
 		snprintf(got, sizeof(got), "%c %c %s",
@@ -154,10 +141,9 @@ try_decision(const char *letters, const char *text, const char *wanted)
 		    methods[choice.method], choice.identity);
 	else
 		snprintf(got, sizeof(got), "%s", names[v]);
-	if (strcmp(got, wanted) != 0)
-		fail(text, got, wanted);
-	if (v != FETCH_OK && choice.why == NULL)
-		fail(text, "no reason", "a reason");
+	ok_string(text, got, wanted);
+	ok((v == FETCH_OK) == (choice.why == NULL), text, strlen(text),
+	    "no reason, or one too many");
 }
 
 /* The configuration's URLs: security, host, port, or refused. */
@@ -214,10 +200,9 @@ try_server(const char *text, const char *wanted)
 	if (imap_server_parse(text, &server, &why) == 0)
 		snprintf(got, sizeof(got), "%d %s %u", server.security,
 		    server.host, server.port);
-	else if (why == NULL)
-		fail(text, "no reason", "a reason");
-	if (strcmp(got, wanted == NULL ? "refused" : wanted) != 0)
-		fail(text, got, wanted == NULL ? "refused" : wanted);
+	else
+		ok(why != NULL, text, strlen(text), "no reason");
+	ok_string(text, got, wanted == NULL ? "refused" : wanted);
 }
 
 /* Mailboxes on the wire; NULL: not UTF-8. RFC 3501 5.1.3 has the third. */
@@ -249,26 +234,33 @@ try_mailbox(const char *utf8, const char *wanted)
 	char got[64], small[4];
 	bool good = utf7_from_utf8(got, sizeof(got), utf8);
 
-	if (good != (wanted != NULL) || (good && strcmp(got, wanted) != 0))
-		fail(utf8, good ? got : "refused", wanted == NULL ? "refused" :
-		    wanted);
-	if (good && utf7_from_utf8(small, sizeof(small), utf8) !=
-	    (strlen(got) < sizeof(small)))
-		fail(utf8, "does not see the end of its buffer", "-");
+	ok_string(utf8, good ? got : "refused", wanted == NULL ? "refused" :
+	    wanted);
+	ok(!good || utf7_from_utf8(small, sizeof(small), utf8) ==
+	    (strlen(got) < sizeof(small)), utf8, strlen(utf8),
+	    "does not see the end of its buffer");
 }
 
 static void
 try_quote(void)
 {
+	static const struct {
+		const char *in, *out;
+	} quotes[] = {
+		{ "a\"b\\c d", "\"a\\\"b\\\\c d\"" },
+		{ "", "\"\"" },
+		{ "0123456789abc", "\"0123456789abc\"" },
+		{ "0123456789abcd", NULL },	/* no room */
+		{ "a\r\nb", NULL },
+		{ "\303\274", NULL },
+	};
 	char got[16];
+	size_t i;
 
-	if (!imap_quote(got, sizeof(got), "a\"b\\c d") ||
-	    strcmp(got, "\"a\\\"b\\\\c d\"") != 0)
-		fail("quoted string", got, "\"a\\\"b\\\\c d\"");
-	if (imap_quote(got, sizeof(got), "a\r\nb") ||
-	    imap_quote(got, sizeof(got), "\303\274") ||
-	    imap_quote(got, sizeof(got), "0123456789abcde"))
-		fail("quoted string", "accepted", "refused");
+	for (i = 0; i < COUNT(quotes); i++)
+		ok_string(quotes[i].in,
+		    imap_quote(got, sizeof(got), quotes[i].in) ? got : "no",
+		    quotes[i].out == NULL ? "no" : quotes[i].out);
 }
 
 int
@@ -276,18 +268,16 @@ main(void)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++)
+	table("imap policy");
+	for (i = 0; i < COUNT(decisions); i++)
 		try_decision(decisions[i].accounts, decisions[i].url,
 		    decisions[i].got);
-	for (i = 0; i < sizeof(servers) / sizeof(servers[0]); i++)
+	table("imap server");
+	for (i = 0; i < COUNT(servers); i++)
 		try_server(servers[i].url, servers[i].got);
-	for (i = 0; i < sizeof(mailboxes) / sizeof(mailboxes[0]); i++)
+	table("imap mailbox");
+	for (i = 0; i < COUNT(mailboxes); i++)
 		try_mailbox(mailboxes[i].utf8, mailboxes[i].utf7);
 	try_quote();
-	if (failures == 0)
-		printf("ok - imap policy: %zu decisions, %zu servers, "
-		    "%zu mailboxes\n", sizeof(decisions) / sizeof(decisions[0]),
-		    sizeof(servers) / sizeof(servers[0]),
-		    sizeof(mailboxes) / sizeof(mailboxes[0]));
-	return failures != 0;
+	return tables_done();
 }

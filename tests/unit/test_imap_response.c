@@ -9,16 +9,11 @@
  *	bad: ...	nonsense
  *	...	not at an end yet
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "imap/answer.h"
+#include "tests/unit/unit.h"
 
 #define URL "imap://h/a/;UID=1"
 #define Q "\"" URL "\""
-
-static int failures;
 
 struct row {
 	enum imap_question ask;
@@ -302,12 +297,10 @@ static void
 feed(struct outcome *o, struct imap_reader *r, struct imap_answer *a,
     const char *p, size_t len)
 {
-	/* a copy of exactly this size: a read beyond it is seen */
-	unsigned char *copy = malloc(len == 0 ? 1 : len);
-	const unsigned char *in = copy;
+	char *copy = copy_of(p, len);
+	const unsigned char *in = (unsigned char *)copy;
 	struct imap_event event;
 
-	memcpy(copy, p, len);
 	while (!o->over && imap_read(r, &in, &len, &event) != IMAP_MORE)
 		step(o, a, &event);
 	free(copy);
@@ -336,11 +329,8 @@ try_row(const struct row *row, size_t cut, size_t rest_step)
 	}
 	if (!o.over)
 		say(&o, "...");
-	if (strcmp(o.text, row->out) == 0)
-		return;
-	printf("not ok - imap response: %s\n# got:    %s\n# wanted: %s\n",
-	    row->in, o.text, row->out);
-	failures++;
+	ok_octets(row->in, len, o.text, strlen(o.text), row->out,
+	    strlen(row->out));
 }
 
 /* The longest line that is taken, and one octet more. */
@@ -357,10 +347,8 @@ try_long_line(size_t len, bool good)
 	memcpy(line + len - 2, "\r\n", 2);
 	imap_reader_start(&reader);
 	imap_read(&reader, &in, &left, &event);
-	if ((event.type == IMAP_LINE && event.text_len == len - 2) != good) {
-		printf("not ok - imap response: line of %zu octets\n", len);
-		failures++;
-	}
+	ok((event.type == IMAP_LINE && event.text_len == len - 2) == good,
+	    "long", 4, "line of %zu octets", len);
 	free(line);
 }
 
@@ -379,10 +367,9 @@ try_many_parts(void)
 		left = 7;
 		while (imap_read(&reader, &in, &left, &event) != IMAP_MORE)
 			if (event.type == IMAP_BAD)
-				return;
+				n = IMAP_LINE_MAX;
 	}
-	printf("not ok - imap response: parts without end\n");
-	failures++;
+	ok(n > IMAP_LINE_MAX, "x {0}", 5, "parts without end");
 }
 
 /* A server that never comes to the point. */
@@ -399,14 +386,9 @@ try_untagged(void)
 	imap_answer_start(&a, ASK_URLFETCH, "T");
 	for (n = 0; n < IMAP_UNTAGGED_MAX; n++)
 		feed(&o, &reader, &a, row.in, strlen(row.in));
-	if (!o.over)
-		feed(&o, &reader, &a, row.in, strlen(row.in));
-	else
-		n = 0;
-	if (o.over && n == IMAP_UNTAGGED_MAX)
-		return;
-	printf("not ok - imap response: untagged lines without end\n");
-	failures++;
+	ok(!o.over, row.in, strlen(row.in), "fewer untagged lines than may be");
+	feed(&o, &reader, &a, row.in, strlen(row.in));
+	ok(o.over, row.in, strlen(row.in), "untagged lines without end");
 }
 
 int
@@ -414,18 +396,17 @@ main(void)
 {
 	size_t i, cut, len;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	table("imap response");
+	for (i = 0; i < COUNT(rows); i++) {
 		len = rows[i].len != 0 ? rows[i].len : strlen(rows[i].in);
 		try_row(&rows[i], 0, 1);
 		for (cut = 0; cut <= len; cut++)
 			try_row(&rows[i], cut, len);
 	}
+	table("imap response limits");
 	try_long_line(IMAP_LINE_MAX, true);
 	try_long_line(IMAP_LINE_MAX + 1, false);
 	try_many_parts();
 	try_untagged();
-	if (failures == 0)
-		printf("ok - imap response: %zu rows, each cut everywhere\n",
-		    sizeof(rows) / sizeof(rows[0]));
-	return failures != 0;
+	return tables_done();
 }

@@ -4,18 +4,14 @@
  * understood: owner|host|port|mailbox|uidvalidity|uid|section|partial|
  * expire|access|access user|mechanism|token length|rump length.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "imap/text.h"
 #include "imap/url.h"
+#include "tests/unit/unit.h"
 
 #define TOKEN "0123456789abcdef0123456789ABCDEF"
 #define H "imap://mail.example.org"
 #define M H "/INBOX/;UID=1"
 #define S ";URLAUTH=submit+alice:internal:" TOKEN
-
-static int failures;
 
 struct row {
 	const char *url;
@@ -291,31 +287,22 @@ print(const struct imap_url *url, char *buf, size_t size)
 }
 
 static void
-fail(const char *what, const char *got, const char *wanted)
-{
-	printf("not ok - %s\n# got:    %s\n# wanted: %s\n", what, got, wanted);
-	failures++;
-}
-
-static void
 try_row(const struct row *row)
 {
 	size_t len = row->len != 0 ? row->len : strlen(row->url);
+	char *copy = copy_of(row->url, len);
 	struct imap_url url;
 	const char *why;
 	char buf[4096];
 
-	if (imap_url_parse(&url, row->url, len, &why) == -1) {
-		if (row->print != NULL || why == NULL)
-			fail(row->url, why == NULL ? "no reason" : why,
-			    row->print == NULL ? "a reason" : row->print);
-		return;
+	if (imap_url_parse(&url, copy, len, &why) == -1)
+		ok(row->print == NULL && why != NULL, row->url, len,
+		    "refused: %s", why);
+	else if (ok(row->print != NULL, row->url, len, "accepted")) {
+		print(&url, buf, sizeof(buf));
+		ok_string(row->url, buf, row->print);
 	}
-	print(&url, buf, sizeof(buf));
-	if (row->print == NULL)
-		fail(row->url, buf, "refused");
-	else if (strcmp(buf, row->print) != 0)
-		fail(row->url, buf, row->print);
+	free(copy);
 }
 
 /* No prefix of a URL may be read beyond its end, or taken for the whole. */
@@ -325,10 +312,14 @@ try_prefixes(const char *text)
 	struct imap_url url;
 	const char *why;
 	size_t len;
+	char *copy;
 
-	for (len = 0; len < strlen("imap://alice@h/Sent/;UID="); len++)
-		if (imap_url_parse(&url, text, len, &why) == 0)
-			fail(text, "a prefix is accepted", "refused");
+	for (len = 0; len < strlen(text) - 1; len++) {
+		copy = copy_of(text, len);
+		ok(imap_url_parse(&url, copy, len, &why) == -1, text, len,
+		    "accepted");
+		free(copy);
+	}
 }
 
 static void
@@ -344,16 +335,15 @@ try_lengths(void)
 		memcpy(text, "imap://h/", 9);
 		snprintf(text + 9 + n, sizeof(text) - 9 - n, "/;UID=1");
 		/* the slash that is given back takes one place */
-		if ((imap_url_parse(&url, text, strlen(text), &why) == 0) !=
-		    (n < IMAP_MAILBOX_MAX))
-			fail("long mailbox", why == NULL ? "ok" : why, "-");
+		ok((imap_url_parse(&url, text, strlen(text), &why) == 0) ==
+		    (n < IMAP_MAILBOX_MAX), text, 9 + n, "mailbox of %zu", n);
 	}
 	memset(text, '0', sizeof(text));
 	memcpy(text, M ";URLAUTH=submit+a:internal:", strlen(M) + 27);
-	if (imap_url_parse(&url, text, IMAP_URL_MAX, &why) == -1)
-		fail("longest URL", why, "accepted");
-	if (imap_url_parse(&url, text, IMAP_URL_MAX + 1, &why) == 0)
-		fail("URL too long", "accepted", "refused");
+	ok(imap_url_parse(&url, text, IMAP_URL_MAX, &why) == 0, text,
+	    IMAP_URL_MAX, "the longest URL");
+	ok(imap_url_parse(&url, text, IMAP_URL_MAX + 1, &why) == -1, text,
+	    IMAP_URL_MAX + 1, "one octet longer");
 }
 
 static void
@@ -383,15 +373,18 @@ try_dates(void)
 		{ "", -1 },
 	};
 	int64_t when;
-	size_t i;
+	size_t i, len;
+	char *copy;
+	int status;
 
-	for (i = 0; i < sizeof(dates) / sizeof(dates[0]); i++) {
+	for (i = 0; i < COUNT(dates); i++) {
+		len = strlen(dates[i].text);
+		copy = copy_of(dates[i].text, len);
 		when = -1;
-		if (date_parse(dates[i].text, strlen(dates[i].text),
-		    &when) == -1)
-			when = -1;
-		if (when != dates[i].when)
-			fail(dates[i].text, "another time", "-");
+		status = date_parse(copy, len, &when);
+		ok(when == dates[i].when && (status == -1) == (when == -1),
+		    dates[i].text, len, "%lld", (long long)when);
+		free(copy);
 	}
 }
 
@@ -400,13 +393,12 @@ main(void)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	table("imap url");
+	for (i = 0; i < COUNT(rows); i++)
 		try_row(&rows[i]);
-	try_prefixes("imap://alice@h/Sent/;UID=12");
+	try_prefixes("imap://alice@h/Sent/;UID=1");
 	try_lengths();
+	table("imap expire");
 	try_dates();
-	if (failures == 0)
-		printf("ok - imap url: %zu rows\n",
-		    sizeof(rows) / sizeof(rows[0]));
-	return failures != 0;
+	return tables_done();
 }

@@ -1,0 +1,297 @@
+/*
+ * smtp/param.c: the parameters of MAIL and RCPT. RFC 5321 4.1.2, SIZE
+ * RFC 1870 4, BODY RFC 6152, RET ENVID NOTIFY ORCPT RFC 3461 4, AUTH
+ * RFC 4954 5.
+ */
+#include "smtp/param.h"
+#include "tests/unit/unit.h"
+
+#define TEN	"abcdefghij"
+#define FIFTY	TEN TEN TEN TEN TEN
+#define HUNDRED	FIFTY FIFTY
+#define UPPER	"ABCDEFGHIJ"
+#define L500	HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED
+
+#define ALL_WELL { 0 }
+
+static const struct {
+	const char *in;
+	size_t len;
+	enum param_status status;
+	const char *name;	/* the parameter at fault */
+	struct mail_params want;
+} mails[] = {
+{ LIT(""), PARAM_OK, "", ALL_WELL },
+{ LIT(" "), PARAM_OK, "", ALL_WELL },
+{ LIT("   "), PARAM_OK, "", ALL_WELL },
+{ LIT(" SIZE=0"), PARAM_OK, "", { .has_size = true } },
+{ LIT(" SIZE=1"), PARAM_OK, "", { .has_size = true, .size = 1 } },
+{ LIT(" size=0012"), PARAM_OK, "", { .has_size = true, .size = 12 } },
+{ LIT(" SIZE=9223372036854775807"), PARAM_OK, "",
+  { .has_size = true, .size = INT64_MAX } },
+{ LIT(" SIZE=00000000000000000012"), PARAM_OK, "",
+  { .has_size = true, .size = 12 } },
+{ LIT(" BODY=7BIT"), PARAM_OK, "", { .has_body = true } },
+{ LIT(" Body=7bit"), PARAM_OK, "", { .has_body = true } },
+{ LIT(" BODY=8BITMIME"), PARAM_OK, "",
+  { .has_body = true, .body = BODY_8BITMIME } },
+{ LIT(" BODY=BINARYMIME"), PARAM_OK, "",
+  { .has_body = true, .body = BODY_BINARYMIME } },
+{ LIT(" RET=FULL"), PARAM_OK, "", { .has_ret = true, .ret_full = true } },
+{ LIT(" RET=hdrs"), PARAM_OK, "", { .has_ret = true } },
+{ LIT(" ENVID=a"), PARAM_OK, "", { .has_envid = true, .envid = "a" } },
+{ LIT(" ENVID=a+2Bb+3D+20"), PARAM_OK, "",
+  { .has_envid = true, .envid = "a+2Bb+3D+20" } },
+{ LIT(" ENVID=!~"), PARAM_OK, "", { .has_envid = true, .envid = "!~" } },
+{ LIT(" ENVID=" HUNDRED), PARAM_OK, "",
+  { .has_envid = true, .envid = HUNDRED } },
+{ LIT(" AUTH=<>"), PARAM_OK, "", { .has_auth = true, .auth = "<>" } },
+{ LIT(" AUTH=a+2Bb@c.d"), PARAM_OK, "",
+  { .has_auth = true, .auth = "a+2Bb@c.d" } },
+{ LIT(" AUTH=e+3Dmc2@example.com"), PARAM_OK, "",
+  { .has_auth = true, .auth = "e+3Dmc2@example.com" } },
+{ LIT(" AUTH=" L500), PARAM_OK, "", { .has_auth = true, .auth = L500 } },
+{ LIT(" SIZE=5 BODY=8BITMIME RET=HDRS ENVID=x AUTH=<> "), PARAM_OK, "",
+  { .has_size = true, .size = 5, .has_body = true, .body = BODY_8BITMIME,
+    .has_ret = true, .has_envid = true, .envid = "x", .has_auth = true,
+    .auth = "<>" } },
+{ LIT("  SIZE=5   RET=FULL"), PARAM_OK, "",
+  { .has_size = true, .size = 5, .has_ret = true, .ret_full = true } },
+/* values */
+{ LIT(" SIZE"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" SIZE=x"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" SIZE=-1"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" SIZE=+1"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" SIZE=1K"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" SIZE=1,5"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" SIZE=0x1"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" SIZE=1=2"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" SIZE=000000000000000000012"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" SIZE=1\t"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" SIZE=1\0"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" size=\303"), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" BODY"), PARAM_VALUE, "BODY", ALL_WELL },
+{ LIT(" BODY=8BIT"), PARAM_VALUE, "BODY", ALL_WELL },
+{ LIT(" BODY=7BITS"), PARAM_VALUE, "BODY", ALL_WELL },
+{ LIT(" RET"), PARAM_VALUE, "RET", ALL_WELL },
+{ LIT(" RET=ALL"), PARAM_VALUE, "RET", ALL_WELL },
+{ LIT(" RET=FULLY"), PARAM_VALUE, "RET", ALL_WELL },
+{ LIT(" ENVID"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=" HUNDRED "k"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=a=b"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=+"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=+2"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=+2b"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=+G0"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=a+0Ab"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=a+0Db"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=a+00b"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=a+1F"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=a+7F"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=a\177"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=a\r\nb"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" ENVID=j\303\266rg"), PARAM_VALUE, "ENVID", ALL_WELL },
+{ LIT(" AUTH"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=a=b"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=" L500 "k"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=a+0D+0A"), PARAM_VALUE, "AUTH", ALL_WELL },
+/* twice */
+{ LIT(" SIZE=1 SIZE=1"), PARAM_TWICE, "SIZE", ALL_WELL },
+{ LIT(" BODY=7BIT body=7BIT"), PARAM_TWICE, "BODY", ALL_WELL },
+{ LIT(" RET=FULL ENVID=x RET=FULL"), PARAM_TWICE, "RET", ALL_WELL },
+{ LIT(" ENVID=a ENVID=b"), PARAM_TWICE, "ENVID", ALL_WELL },
+{ LIT(" AUTH=<> AUTH=<>"), PARAM_TWICE, "AUTH", ALL_WELL },
+/* unknown, or known elsewhere */
+{ LIT(" SMTPUTF8"), PARAM_UNKNOWN, "SMTPUTF8", ALL_WELL },
+{ LIT(" X"), PARAM_UNKNOWN, "X", ALL_WELL },
+{ LIT(" 4=5"), PARAM_UNKNOWN, "4", ALL_WELL },
+{ LIT(" SIZ=1"), PARAM_UNKNOWN, "SIZ", ALL_WELL },
+{ LIT(" SIZES=1"), PARAM_UNKNOWN, "SIZES", ALL_WELL },
+{ LIT(" NOTIFY=NEVER"), PARAM_UNKNOWN, "NOTIFY", ALL_WELL },
+{ LIT(" A-B=c=d"), PARAM_UNKNOWN, "A-B", ALL_WELL },
+{ LIT(" " HUNDRED "=1"), PARAM_UNKNOWN, UPPER UPPER UPPER "A", ALL_WELL },
+{ LIT(" " TEN TEN TEN "a=1"), PARAM_UNKNOWN, UPPER UPPER UPPER "A", ALL_WELL },
+{ LIT(" " TEN TEN TEN "ab=1"), PARAM_UNKNOWN, UPPER UPPER UPPER "A", ALL_WELL },
+/* no parameter at all */
+{ LIT("SIZE=1"), PARAM_SYNTAX, "", ALL_WELL },
+{ LIT("\tSIZE=1"), PARAM_SYNTAX, "", ALL_WELL },
+{ LIT(" SIZE="), PARAM_VALUE, "SIZE", ALL_WELL },
+{ LIT(" =1"), PARAM_SYNTAX, "", ALL_WELL },
+{ LIT(" ="), PARAM_SYNTAX, "", ALL_WELL },
+{ LIT(" -A=1"), PARAM_SYNTAX, "", ALL_WELL },
+{ LIT(" A_B=1"), PARAM_SYNTAX, "", ALL_WELL },
+{ LIT(" SI\0ZE=1"), PARAM_SYNTAX, "", ALL_WELL },
+{ LIT(" SIZE:1"), PARAM_SYNTAX, "", ALL_WELL },
+{ LIT(" <a@b.c>"), PARAM_SYNTAX, "", ALL_WELL },
+{ LIT(" \303=1"), PARAM_SYNTAX, "", ALL_WELL },
+{ LIT(" SIZE\t=1"), PARAM_SYNTAX, "", ALL_WELL },
+};
+
+static bool
+same_mail(const struct mail_params *a, const struct mail_params *b)
+{
+	return a->has_size == b->has_size && a->size == b->size &&
+	    a->has_body == b->has_body && a->body == b->body &&
+	    a->has_ret == b->has_ret && a->ret_full == b->ret_full &&
+	    a->has_envid == b->has_envid && strcmp(a->envid, b->envid) == 0 &&
+	    a->has_auth == b->has_auth && strcmp(a->auth, b->auth) == 0;
+}
+
+static void
+try_mail(size_t i)
+{
+	char *in = copy_of(mails[i].in, mails[i].len);
+	size_t n = mails[i].len;
+	struct mail_params params;
+	struct param_error error;
+	enum param_status status;
+
+	status = mail_params_parse(in, n, &params, &error);
+	if (ok(status == mails[i].status, in, n, "status %d", status)) {
+		if (status == PARAM_OK)
+			ok(same_mail(&params, &mails[i].want), in, n,
+			    "the values differ");
+		else if (status != PARAM_SYNTAX)
+			ok_string(mails[i].in, error.name, mails[i].name);
+	}
+	free(in);
+}
+
+static const struct {
+	const char *in;
+	size_t len;
+	enum param_status status;
+	const char *notify, *orcpt;	/* NULL: none */
+} rcpts[] = {
+{ LIT(""), PARAM_OK, NULL, NULL },
+{ LIT(" NOTIFY=NEVER"), PARAM_OK, "NEVER", NULL },
+{ LIT(" NOTIFY=SUCCESS"), PARAM_OK, "SUCCESS", NULL },
+{ LIT(" NOTIFY=SUCCESS,FAILURE,DELAY"), PARAM_OK, "SUCCESS,FAILURE,DELAY",
+  NULL },
+{ LIT(" NOTIFY=DELAY,SUCCESS"), PARAM_OK, "DELAY,SUCCESS", NULL },
+{ LIT(" ORCPT=rfc822;a@b.c"), PARAM_OK, NULL, "rfc822;a@b.c" },
+{ LIT(" ORCPT=rfc822;a+2Bb@c.d"), PARAM_OK, NULL, "rfc822;a+2Bb@c.d" },
+{ LIT(" ORCPT=x-y;;"), PARAM_OK, NULL, "x-y;;" },
+{ LIT(" NOTIFY=NEVER ORCPT=rfc822;a@b.c"), PARAM_OK, "NEVER",
+  "rfc822;a@b.c" },
+/* 500 characters, RFC 3461 4.2 */
+{ LIT(" ORCPT=rfc822;" HUNDRED HUNDRED HUNDRED HUNDRED FIFTY TEN TEN TEN TEN
+  "abc"), PARAM_OK, NULL,
+  "rfc822;" HUNDRED HUNDRED HUNDRED HUNDRED FIFTY TEN TEN TEN TEN "abc" },
+{ LIT(" ORCPT=rfc822;" HUNDRED HUNDRED HUNDRED HUNDRED FIFTY TEN TEN TEN TEN
+  "abcd"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=,"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=SUCCESS,"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=,SUCCESS"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=SUCCESS,,DELAY"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=SUCCESS,SUCCESS"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=NEVER,SUCCESS"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=SUCCESS,NEVER"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=SUCCESS;DELAY"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=ALWAYS"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=SUCCESS,FAILURE,DELAY,SUCCESS,FAILURE,DELAY"), PARAM_VALUE,
+  NULL, NULL },
+{ LIT(" ORCPT"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=rfc822"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=rfc822;"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=;a@b.c"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=;"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=rfc 822;a@b.c"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=rfc+38;a@b.c"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=rfc822;a+0D+0ADATA"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=rfc822;a+zz"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=rfc822;a=b"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=rfc822;\303\266@b.c"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=NEVER NOTIFY=NEVER"), PARAM_TWICE, NULL, NULL },
+{ LIT(" ORCPT=a;b ORCPT=a;b"), PARAM_TWICE, NULL, NULL },
+{ LIT(" SIZE=1"), PARAM_UNKNOWN, NULL, NULL },
+{ LIT(" NOTIFY="), PARAM_VALUE, NULL, NULL },
+{ LIT("NOTIFY=NEVER"), PARAM_SYNTAX, NULL, NULL },
+};
+
+static void
+try_rcpt(size_t i)
+{
+	char *in = copy_of(rcpts[i].in, rcpts[i].len);
+	size_t n = rcpts[i].len;
+	struct rcpt_params params;
+	struct param_error error;
+	enum param_status status;
+
+	status = rcpt_params_parse(in, n, &params, &error);
+	if (ok(status == rcpts[i].status, in, n, "status %d", status) &&
+	    status == PARAM_OK) {
+		ok(params.has_notify == (rcpts[i].notify != NULL) &&
+		    (!params.has_notify ||
+		    strcmp(params.notify, rcpts[i].notify) == 0), in, n,
+		    "NOTIFY %s", params.notify);
+		ok(params.has_orcpt == (rcpts[i].orcpt != NULL) &&
+		    (!params.has_orcpt ||
+		    strcmp(params.orcpt, rcpts[i].orcpt) == 0), in, n,
+		    "ORCPT %s", params.orcpt);
+	}
+	free(in);
+}
+
+/* What does not fit 64 bits is too big for any limit, not small. */
+static void
+try_huge_sizes(void)
+{
+	static const char *const sizes[] = {
+		" SIZE=9223372036854775808", " SIZE=18446744073709551605",
+		" SIZE=18446744073709551615", " SIZE=18446744073709551616",
+		" SIZE=18446744073709551620", " SIZE=36893488147419103232",
+		" SIZE=99999999999999999999"
+	};
+	struct mail_params params;
+	struct param_error error;
+	size_t i;
+
+	for (i = 0; i < COUNT(sizes); i++)
+		ok(mail_params_parse(sizes[i], strlen(sizes[i]), &params,
+		    &error) == PARAM_OK && params.size > INT64_MAX, sizes[i],
+		    strlen(sizes[i]), "size %llu",
+		    (unsigned long long)params.size);
+}
+
+/* Every octet alone, and behind a plus (RFC 3461 4) */
+static void
+try_xtext_octets(void)
+{
+	char in[3];
+	unsigned c;
+	bool want;
+
+	for (c = 0; c < 256; c++) {
+		in[0] = (char)c;
+		want = c >= 33 && c <= 126 && c != '+' && c != '=';
+		ok(xtext_is_valid(in, 1) == want, in, 1, "as xtext");
+		snprintf(in, sizeof(in), "+%X", c >> 4);
+		in[2] = "0123456789ABCDEF"[c & 15];
+		if (c < 128)	/* beyond it: decided where it is used */
+			ok(xtext_is_valid(in, 3) == (c >= 32 && c < 127), in,
+			    3, "as hexchar");
+		in[2] = "0123456789abcdef"[c & 15];
+		if ((c & 15) > 9)
+			ok(!xtext_is_valid(in, 3), in, 3, "lower case");
+	}
+}
+
+int
+main(void)
+{
+	size_t i;
+
+	table("param: MAIL");
+	for (i = 0; i < COUNT(mails); i++)
+		try_mail(i);
+	table("param: RCPT");
+	for (i = 0; i < COUNT(rcpts); i++)
+		try_rcpt(i);
+	table("param: SIZE beyond 63 bits");
+	try_huge_sizes();
+	table("param: xtext");
+	try_xtext_octets();
+	return tables_done();
+}
