@@ -25,16 +25,17 @@ LINK	= $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS)
 
 # what is pure: no I/O, linked into the unit tests and the fuzz harnesses too
 PURE	= base/conf.o base/ipc.o \
-	smtp/auth.o smtp/body.o smtp/command.o smtp/ehlo.o smtp/param.o \
+	smtp/auth.o smtp/body.o smtp/command.o smtp/content.o smtp/ehlo.o \
+	smtp/envelope.o smtp/greeting.o smtp/input.o smtp/param.o \
 	smtp/path.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
 	message/address.o message/check.o message/content.o message/header.o \
 	message/policy.o message/trace.o \
 	mta/answer.o mta/route.o
 PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o
-DAEMON	= smtpsubmitd.o activation.o auth.o broker.o config.o fetcher.o \
-	generation.o \
-	monitor.o nursery.o order.o relay.o session.o transfer.o \
+DAEMON	= smtpsubmitd.o activation.o auth.o broker.o config.o envelope.o \
+	errands.o fetcher.o generation.o login.o monitor.o nexthop.o \
+	nursery.o order.o relay.o session.o transfer.o words.o \
 	base/log.o base/secret.o base/stream.o base/tls.o \
 	mta/body.o mta/client.o mta/maildir.o sandbox/$(SANDBOX).o $(PURE) $(PURE_IMAP)
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \

@@ -1,7 +1,8 @@
 /*
- * The monitor in three files: monitor.c has the loop, the sessions' request
- * table and the nursery's reports; broker.c the relay processes and what is
- * known of the next server; this is what they share.
+ * The monitor in four files: monitor.c has the loop, the sessions' request
+ * table and the nursery's reports; login.c the logins; broker.c the relay
+ * processes and what is known of the next server; fetcher.c imapfetch. This is
+ * what they share.
  */
 #ifndef MONITOR_H
 #define MONITOR_H
@@ -64,6 +65,9 @@ void client_drop(struct client *);
 void client_violation(struct client *, const char *what);
 bool client_answer(struct client *, uint16_t type, const void *, size_t,
     int fd);
+
+/* login.c: answers S_AUTH; NULL, or what was wrong with the request */
+const char *login_request(struct client *, struct unpack *);
 
 /* broker.c */
 void broker_start(void);	/* secrets were read; looks at the relays */

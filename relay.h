@@ -1,6 +1,7 @@
 /*
- * The relay process in two files: relay.c has the loop and the envelope,
- * transfer.c the message. This is what they share.
+ * The relay process in four files: relay.c has the loop and the
+ * answers, nexthop.c the connection, envelope.c the commands, transfer.c the
+ * message. This is what they share.
  */
 #ifndef RELAY_H
 #define RELAY_H
@@ -60,12 +61,26 @@ void relay_answer(uint16_t to, int code, const char *text, size_t n);
 void relay_reply(uint16_t to, enum reply, const char *arg);
 /* The next server's last answer, made fit for the client. */
 void relay_pass_answer(uint16_t to);
-enum reply relay_trouble(enum mta_status);
-/* The connection to the next server is given up. */
-void relay_hang_up(void);
 void relay_forget(void);	/* the transaction */
 _Noreturn void relay_violation(const char *what);
 int64_t relay_now_ms(void);
+
+/* nexthop.c */
+enum reply relay_trouble(enum mta_status);
+/* Opens one if none is open; one the other side has closed is renewed. */
+enum mta_status nexthop_ensure(void);
+/* The connection to the next server is given up. */
+void relay_hang_up(void);
+/* Looks which server answers, what it offers, and tells the monitor. */
+void nexthop_probe(void);
+/*
+ * Opens what must be opened before the jail; returns the directory that must
+ * be its root, or NULL.
+ */
+const char *nexthop_open_places(void);
+
+/* envelope.c */
+void envelope_commands(const struct frame *);
 
 /* transfer.c */
 void transfer_body(const char *, size_t, bool last);

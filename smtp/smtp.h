@@ -160,6 +160,8 @@ bool smtp_in_transaction(const struct smtp *);
 /* Used between the files of smtp/: */
 void smtp_reply(struct smtp *, enum reply, const char *arg);
 void smtp_put(struct smtp *, const char *p, size_t n);
+/* A reply whose lines are parted by \n. */
+void smtp_put_answer(struct smtp *, int code, const char *text, size_t n);
 void smtp_relay(struct smtp *, enum relay_verb, const char *p, size_t n);
 /* The transaction is over, here alone or at the relay too. */
 void smtp_forget(struct smtp *);

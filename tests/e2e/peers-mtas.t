@@ -87,14 +87,24 @@ refusing() {
 rm -f "$t"/*
 relay wrong-ca "relay smtp+starttls://localhost:$pft" "relay-ca $PKI/other.pem"
 refusing "a relay's certificate of another CA: refused"
-check "... and the log says why" grep -qi \
+check "a relay's certificate: the log says what is wrong" grep -qi \
 	"event=relay-failed .*reason=.*certificate" "$T/wrong-ca.log"
 relay no-starttls "relay smtp+starttls://localhost:$pf" "relay-ca $PKI/ca.pem"
 refusing "a relay that does not offer STARTTLS: refused"
-check "... and the log says why" grep -qi \
+check "no STARTTLS: the log says so" grep -qi \
 	"event=relay-failed .*reason=.*STARTTLS" "$T/no-starttls.log"
 relay all-dead "relay smtp://127.0.0.1:$dead"
 refusing "no relay answers: refused"
+
+# The MTA goes in the middle of a message: 4yz, nothing arrives, and what comes
+# next finds it again.
+relay dies "relay smtp://127.0.0.1:$pfd"
+cases "Postfix goes in the middle, DATA" "$T/pfd/Maildir/new" \
+	--midway "$LAB/postfix-lab stop $T/pfd" midway
+LAB_MAX_SIZE=500000 LAB_CHUNKING=no "$LAB/postfix-lab" start "$T/pfd" "$pfd"
+cases "Postfix is back" "$T/pfd/Maildir/new" text
+cases "Postfix goes in the middle, BDAT" "$T/pfd/Maildir/new" --mode bdat \
+	--midway "$LAB/postfix-lab stop $T/pfd" midway
 
 relay failover "relay smtp://127.0.0.1:$dead smtp://127.0.0.1:$pf"
 cases "second relay, the first is dead" "$mx" text
@@ -110,7 +120,7 @@ relay bad-credentials "relay smtp+starttls://localhost:$pfa" \
 	"relay-ca $PKI/ca.pem" "relay-credentials $T/badcred"
 rm -f "$t"/*
 refusing "a relay that refuses our login: not the client's fault"
-check "... and the log says why" grep -qE \
+check "refused credentials: the log says so" grep -qE \
 	"event=relay-failed .*reason=.*(535|login|credential|[Aa]uth)" \
 	"$T/bad-credentials.log"
 

@@ -1,0 +1,371 @@
+/*
+ * The relay's envelope: MAIL, RCPT, VRFY and RSET as the session has passed
+ * them, checked again, judged, and written anew for the next server; never
+ * passed through. The answers go back in order.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "message/policy.h"
+#include "relay.h"
+#include "smtp/param.h"
+#include "smtp/path.h"
+#include "smtp/smtp.h"
+
+#define BATCH_MAX PENDING_MAX
+
+struct pending {
+	enum relay_verb verb;
+	bool local;
+	enum reply reply;	/* if local */
+	char arg[ADDRESS_MAX + 1];	/* of the reply; the recipient */
+};
+
+static struct pending batch[BATCH_MAX];
+static size_t batch_len;
+
+#define BATCH_MAX PENDING_MAX
+
+static struct pending batch[BATCH_MAX];
+static size_t batch_len;
+
+static struct pending *
+add_pending(enum relay_verb verb)
+{
+	struct pending *p = &batch[batch_len];
+
+	if (batch_len == BATCH_MAX)
+		relay_violation("too many commands at once");
+	batch_len++;
+	p->verb = verb;
+	p->local = false;
+	p->arg[0] = '\0';
+	return p;
+}
+
+static void
+answer_locally(struct pending *p, enum reply r, const char *arg)
+{
+	p->local = true;
+	p->reply = r;
+	strlcpy(p->arg, arg == NULL ? "" : arg, sizeof(p->arg));
+}
+
+/* The path behind "FROM:" or "TO:"; returns what follows it. */
+static const char *
+reread_path(const char *prefix, const char *p, size_t *n, struct path *path)
+{
+	size_t len = strlen(prefix), used;
+
+	if (*n < len || strncasecmp(p, prefix, len) != 0)
+		relay_violation("malformed command");
+	p += len;
+	*n -= len;
+	while (*n > 0 && *p == ' ')
+		p++, (*n)--;
+	used = path_parse(p, *n, path);
+	if (used == 0 ||
+	    !path_complete(path, relay.service->conf.domain))
+		relay_violation("malformed address");
+	*n -= used;
+	return p + used;
+}
+
+static bool
+offers(enum capability capability)
+{
+	return (relay.mta.ehlo.capabilities & capability) != 0;
+}
+
+static void
+put_mail(const struct path *path, const struct mail_params *params)
+{
+	static const char *const bodies[] = { "7BIT", "8BITMIME",
+	    "BINARYMIME" };
+	char size[40] = "", body[20] = "", ret[12] = "", envid[120] = "";
+
+	/* the trace field comes on top of what the client has counted */
+	if (params->has_size && offers(CAP_SIZE))
+		snprintf(size, sizeof(size), " SIZE=%llu",
+		    (unsigned long long)params->size + 512);
+	if (params->has_body && offers(CAP_8BITMIME))
+		snprintf(body, sizeof(body), " BODY=%s", bodies[params->body]);
+	if (params->has_ret && offers(CAP_DSN))
+		snprintf(ret, sizeof(ret), " RET=%s",
+		    params->ret_full ? "FULL" : "HDRS");
+	if (params->has_envid && offers(CAP_DSN))
+		snprintf(envid, sizeof(envid), " ENVID=%s", params->envid);
+	mta_put(&relay.mta, "MAIL FROM:<%s>%s%s%s%s", path->address, size,
+	    body, ret, envid);
+}
+
+static void
+mail(const char *arg, size_t n)
+{
+	struct pending *p = add_pending(RELAY_MAIL);
+	struct mail_params params;
+	struct param_error error;
+	enum mta_status status;
+	struct path path;
+
+	arg = reread_path("FROM:", arg, &n, &path);
+	if (mail_params_parse(arg, n, &params, &error) != PARAM_OK ||
+	    relay.mail || relay.state != TRANSFER_NONE)
+		relay_violation("MAIL out of order or malformed");
+	relay_forget();
+	relay.begun = relay_now_ms();
+	strlcpy(relay.from, path.address, sizeof(relay.from));
+	if (!policy_allows(relay.order.user, relay.service->conf.domain,
+	    relay.order.senders, path.address)) {
+		answer_locally(p, R_SENDER_NOT_ALLOWED, path.address);
+		return;
+	}
+	status = nexthop_ensure();
+	if (status != MTA_OK) {
+		answer_locally(p, relay_trouble(status), NULL);
+		return;
+	}
+	if (params.body != BODY_7BIT && !offers(CAP_8BITMIME)) {
+		answer_locally(p, R_EIGHT_BIT, NULL);
+		return;
+	}
+	relay.mail = true;
+	if (relay.maildir != NULL)
+		answer_locally(p, R_DONE, NULL);
+	else
+		put_mail(&path, &params);
+}
+
+static void
+put_rcpt(const struct path *path, const struct rcpt_params *params)
+{
+	char notify[48] = "", orcpt[520] = "";
+
+	if (params->has_notify && offers(CAP_DSN))
+		snprintf(notify, sizeof(notify), " NOTIFY=%s",
+		    params->notify);
+	if (params->has_orcpt && offers(CAP_DSN))
+		snprintf(orcpt, sizeof(orcpt), " ORCPT=%s", params->orcpt);
+	mta_put(&relay.mta, "RCPT TO:<%s>%s%s", path->address, notify, orcpt);
+}
+
+static void
+rcpt(const char *arg, size_t n)
+{
+	struct pending *p = add_pending(RELAY_RCPT);
+	struct rcpt_params params;
+	struct param_error error;
+	struct path path;
+
+	arg = reread_path("TO:", arg, &n, &path);
+	if (rcpt_params_parse(arg, n, &params, &error) != PARAM_OK ||
+	    relay.state != TRANSFER_NONE)
+		relay_violation("RCPT out of order or malformed");
+	if (relay.lost)
+		answer_locally(p, R_RELAY_LOST, NULL);
+	else if (!relay.mail)
+		answer_locally(p, R_NEED_MAIL, NULL);
+	else if (relay.rcpts >= relay.service->conf.max_recipients)
+		answer_locally(p, R_TOO_MANY_RECIPIENTS, NULL);
+	else if (relay.route->kind == ROUTE_LMTP && relay.rcpts > 0)
+		answer_locally(p, R_ONE_RECIPIENT, NULL);
+	else if (relay.maildir != NULL) {
+		relay.rcpts++;
+		answer_locally(p, R_DONE, NULL);
+	} else {
+		strlcpy(p->arg, path.address, sizeof(p->arg));
+		relay.rcpts++;
+		put_rcpt(&path, &params);
+	}
+}
+
+/* Only an open connection is asked; one that cannot tell says so. */
+static void
+vrfy(const char *arg, size_t n)
+{
+	struct pending *p = add_pending(RELAY_VRFY);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (arg[i] < ' ' || arg[i] > '~')
+			relay_violation("malformed VRFY");
+	/* amid a message the connection is not free for it */
+	if (n > 512 || relay.state != TRANSFER_NONE ||
+	    nexthop_ensure() != MTA_OK || relay.maildir != NULL)
+		answer_locally(p, R_CANNOT_VRFY, NULL);
+	else
+		mta_put(&relay.mta, "VRFY %.*s", (int)n, arg);
+}
+
+/* What is under way is given up; an answer to RSET itself tells nothing. */
+static void
+rset(enum relay_verb verb)
+{
+	struct pending *p = add_pending(verb);
+	bool begun = relay.state == TRANSFER_BODY;
+
+	answer_locally(p, R_DONE, NULL);
+	transfer_abort();
+	if (relay.mail && relay.maildir == NULL && relay.route != NULL &&
+	    !begun) {
+		mta_put(&relay.mta, "RSET");
+		if (mta_flush(&relay.mta) != MTA_OK ||
+		    mta_answer(&relay.mta) != MTA_OK ||
+		    relay.mta.answer.code / 100 != 2)
+			relay_hang_up();
+	}
+	relay_forget();
+}
+
+/* The answers of the next server, in order */
+
+static void
+lose(enum mta_status status)
+{
+	struct log_line line;
+
+	log_start(&line, relay.order.id, "relay-failed");
+	log_str(&line, "relay", relay.route->url);
+	log_str(&line, "reason", relay.mta.why);
+	log_end(&line);
+	relay.lost = status != MTA_OK;
+	relay.mail = false;
+	relay_hang_up();
+}
+
+static void
+log_refusal(const struct pending *p)
+{
+	struct log_line line;
+	const char *text = relay.mta.answer.text;
+	char reply[ANSWER_MAX + 8];
+
+	snprintf(reply, sizeof(reply), "%d %.*s", relay.mta.answer.code,
+	    (int)strcspn(text, "\n"), text);
+	log_start(&line, relay.order.id, "refused");
+	log_str(&line, "client", relay.order.client);
+	log_str(&line, "user", relay.order.user);
+	log_str(&line, "from", relay.from);
+	if (p->verb == RELAY_RCPT)
+		log_str(&line, "rcpt", p->arg);
+	log_str(&line, "relay", relay.route->url);
+	log_str(&line, "reply", reply);
+	log_end(&line);
+}
+
+static void
+take_remote_answer(const struct pending *p)
+{
+	bool good = relay.mta.answer.code / 100 == 2;
+
+	if (p->verb == RELAY_MAIL)
+		relay.mail = good;
+	if (p->verb == RELAY_RCPT && !good)
+		relay.rcpts--;
+	if (p->verb == RELAY_VRFY && !good &&
+	    relay.mta.answer.code / 100 == 5 && relay.mta.answer.code < 503) {
+		relay_reply(FRAME_COMMAND, R_CANNOT_VRFY, NULL);
+		return;
+	}
+	if (!good)
+		log_refusal(p);
+	relay_pass_answer(FRAME_COMMAND);
+}
+
+static void
+log_local_refusal(const struct pending *p)
+{
+	struct log_line line;
+	char text[REPLY_LINE_MAX];
+
+	if (reply_code(p->reply) / 100 < 4)
+		return;
+	reply_text(text, sizeof(text), p->reply, p->arg);
+	log_start(&line, relay.order.id, "refused");
+	log_str(&line, "client", relay.order.client);
+	log_str(&line, "user", relay.order.user);
+	log_str(&line, "from", relay.from);
+	log_str(&line, "reply", text);
+	log_end(&line);
+}
+
+static void
+answer_one(const struct pending *p, enum mta_status *status)
+{
+	if (p->local) {
+		log_local_refusal(p);
+		relay_reply(FRAME_COMMAND, p->reply, p->arg);
+		return;
+	}
+	if (*status == MTA_OK) {
+		*status = mta_answer(&relay.mta);
+		if (*status == MTA_OK && relay.mta.answer.code / 100 == 3)
+			*status = MTA_GARBAGE;
+		if (*status != MTA_OK)
+			lose(*status);
+	}
+	if (*status == MTA_OK)
+		take_remote_answer(p);
+	else
+		relay_reply(FRAME_COMMAND, relay_trouble(*status), NULL);
+}
+
+static void
+answer_batch(void)
+{
+	enum mta_status status = MTA_OK;
+	size_t i;
+
+	if (relay.route != NULL && relay.maildir == NULL) {
+		status = mta_flush(&relay.mta);
+		if (status != MTA_OK)
+			lose(status);
+	}
+	for (i = 0; i < batch_len; i++)
+		answer_one(&batch[i], &status);
+	batch_len = 0;
+}
+
+static void
+one_command(enum relay_verb verb, const char *arg, size_t n)
+{
+	switch (verb) {
+	case RELAY_MAIL:
+		mail(arg, n);
+		break;
+	case RELAY_RCPT:
+		rcpt(arg, n);
+		break;
+	case RELAY_VRFY:
+		vrfy(arg, n);
+		break;
+	case RELAY_RSET:
+	case RELAY_RSET_SILENT:
+		answer_batch();
+		rset(verb);
+		break;
+	default:
+		relay_violation("unknown command");
+	}
+}
+
+void
+envelope_commands(const struct frame *frame)
+{
+	struct unpack unpack;
+	const unsigned char *arg;
+	unsigned verb;
+	size_t n;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	while (unpack.left > 0) {
+		verb = unpack_u8(&unpack);
+		arg = unpack_bytes(&unpack, &n);
+		if (unpack.bad)
+			relay_violation("malformed commands");
+		one_command((enum relay_verb)verb, (const char *)arg, n);
+		if (relay.mta.open && !offers(CAP_PIPELINING))
+			answer_batch();
+	}
+	answer_batch();
+}

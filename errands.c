@@ -1,0 +1,347 @@
+/*
+ * What the session asks of others: the monitor's signature and verdict, the
+ * relay for commands and messages, imapfetch for the content of URLs. Each
+ * answer is checked and given to the SMTP machine; who does not answer in
+ * time, or sends nonsense, is given up.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "session.h"
+
+#define SIGN_LIMIT	10000	/* ms for the monitor's signature */
+#define GRACE		15000	/* ms others have to time out themselves */
+
+/* The signature of the handshake; called from within the TLS library. */
+size_t
+errand_sign(unsigned key, enum sign_kind kind, int padding, const unsigned char *in,
+    size_t n, unsigned char *out, size_t size)
+{
+	unsigned char buf[SIGN_INPUT_MAX + 16];
+	const unsigned char *signature;
+	struct unpack unpack;
+	struct pack pack;
+	size_t len;
+
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u8(&pack, key);
+	pack_u8(&pack, kind);
+	pack_u8(&pack, (unsigned)padding);
+	pack_bytes(&pack, in, n);
+	if (pack.bad || ipc_send(session.monitor, S_SIGN, 0, buf, pack.len,
+	    -1) == -1 || ipc_recv_wait(session.monitor, &session.frame,
+	    SIGN_LIMIT) != 1 || session.frame.type != S_SIGN)
+		return 0;
+	unpack_start(&unpack, session.frame.data, session.frame.len);
+	signature = unpack_bytes(&unpack, &len);
+	if (!unpack_done(&unpack) || len > size)
+		return 0;
+	memcpy(out, signature, len);
+	return len;
+}
+
+/* The relay */
+
+void
+errand_lose_relay(enum reply r)
+{
+	if (session.relay != -1)
+		close(session.relay);
+	session.relay = -1;
+	session.relay_asked = session.relay_full = false;
+	session.relay_deadline = 0;
+	session.commands.len = 0;
+	smtp_relay_gone(&session.smtp, r);
+}
+
+static void
+expect_answer(void)
+{
+	session.relay_deadline = session_now_ms() +
+	    session.service->conf.relay_timeout + GRACE;
+}
+
+/* Sends the commands gathered so far, if the relay is there. */
+void
+errand_flush_commands(void)
+{
+	if (session.commands.len == 0 || session.relay == -1)
+		return;
+	if (ipc_send_wait(session.relay, E_COMMANDS, 0, session.batch,
+	    session.commands.len, -1, CHANNEL_WAIT) == -1) {
+		errand_lose_relay(R_RELAY_LOST);
+		return;
+	}
+	session.commands.len = 0;
+	expect_answer();
+}
+
+static void
+relay_command(void *arg, enum relay_verb verb, const char *p, size_t n)
+{
+	(void)arg;
+	if (session.commands.size - session.commands.len < n + 8)
+		errand_flush_commands();
+	pack_u8(&session.commands, verb);
+	pack_bytes(&session.commands, p, n);
+	if (session.relay != -1 || session.relay_asked)
+		return;
+	if (ipc_send(session.monitor, S_RELAY, 0, NULL, 0, -1) == -1)
+		session_finish("the monitor is gone");
+	session.relay_asked = true;
+	expect_answer();
+}
+
+/* What the relay needs for the Received field; it checks the form. */
+static void
+greet_relay(int fd)
+{
+	unsigned char buf[1024];
+	struct pack pack;
+
+	session.relay = fd;
+	session.relay_asked = false;
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u8(&pack, session.smtp.esmtp);
+	pack_string(&pack, session.smtp.helo);
+	pack_string(&pack, stream_tls_version(&session.client));
+	pack_string(&pack, stream_tls_cipher(&session.client));
+	if (ipc_send(fd, E_HELLO, 0, buf, pack.len, -1) == -1)
+		errand_lose_relay(R_RELAY_LOST);
+	else
+		errand_flush_commands();
+}
+
+static bool
+relay_body(void *arg, const char *p, size_t n, bool last)
+{
+	(void)arg;
+	if (session.relay == -1)
+		return true;	/* the machine has been told */
+	errand_flush_commands();
+	if (ipc_send(session.relay, E_BODY, last ? FRAME_LAST : 0, p, n,
+	    -1) == 0) {
+		if (last)
+			expect_answer();
+		return true;
+	}
+	if (errno == EAGAIN || errno == ENOBUFS) {
+		session.relay_full = true;
+		expect_answer();
+		return false;
+	}
+	errand_lose_relay(R_RELAY_LOST);
+	return true;
+}
+
+static void
+take_answer(struct frame *frame)
+{
+	struct unpack unpack;
+	const unsigned char *text;
+	bool final = session.smtp.wait == WAIT_FINAL;
+	unsigned code;
+	size_t n;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	code = unpack_u16(&unpack);
+	text = unpack_bytes(&unpack, &n);
+	if (frame->type != E_ANSWER || !unpack_done(&unpack) || code < 200 ||
+	    code > 599) {
+		errand_lose_relay(R_RELAY_GARBAGE);
+		return;
+	}
+	if (frame->flags == FRAME_MESSAGE) {
+		session.messages += final && code / 100 == 2;
+		smtp_message_answer(&session.smtp, (int)code,
+		    (const char *)text, n);
+	} else {
+		smtp_answer(&session.smtp, (int)code, (const char *)text, n);
+	}
+	if (session.smtp.pending_count > 0)
+		expect_answer();
+	else
+		session.relay_deadline = 0;
+}
+
+void
+errand_hear_relay(void)
+{
+	int n;
+
+	while (session.relay != -1 &&
+	    (n = ipc_recv(session.relay, &session.frame)) != -1) {
+		if (n == 0)
+			errand_lose_relay(R_RELAY_LOST);
+		else if (session.frame.fd != -1)
+			session_finish("the relay sends a descriptor");
+		else
+			take_answer(&session.frame);
+	}
+	if (session.relay != -1 && errno != EAGAIN)
+		errand_lose_relay(R_RELAY_GARBAGE);
+}
+
+/* imapfetch: puts a URL's content into the relay's channel */
+
+void
+errand_lose_fetch(enum reply r)
+{
+	if (session.fetch != -1)
+		close(session.fetch);
+	session.fetch = -1;
+	if (session.fetch_deadline == 0)
+		return;
+	session.fetch_deadline = 0;
+	smtp_fetch_done(&session.smtp, r, 0);
+}
+
+static void
+send_url(void)
+{
+	unsigned char buf[COMMAND_LINE_MAX + 16];
+	struct pack pack;
+
+	if (session.relay == -1) {
+		errand_lose_fetch(R_RELAY_LOST);
+		return;
+	}
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u64(&pack, session.fetch_limit);
+	pack_bytes(&pack, session.url, session.url_len);
+	explicit_bzero(session.url, session.url_len);
+	/* the relay hears whose octets come next */
+	if (ipc_send_wait(session.relay, E_BODY, FRAME_FETCHED, NULL, 0, -1,
+	    CHANNEL_WAIT) == -1)
+		errand_lose_relay(R_RELAY_LOST);
+	if (session.relay == -1 || ipc_send(session.fetch, F_URL, 0, buf,
+	    pack.len, session.relay) == -1)
+		errand_lose_fetch(R_BURL_IMAP_DOWN);
+	explicit_bzero(buf, sizeof(buf));
+}
+
+static void
+fetch(void *arg, const char *url, size_t n, uint64_t limit)
+{
+	(void)arg;
+	memcpy(session.url, url, n);
+	session.url_len = n;
+	session.fetch_limit = limit;
+	session.fetch_deadline = session_now_ms() +
+	    session.service->conf.imap_timeout + GRACE;
+	if (session.fetch != -1)
+		send_url();
+	else if (ipc_send(session.monitor, S_FETCH, 0, NULL, 0, -1) == -1)
+		session_finish("the monitor is gone");
+}
+
+static void
+take_fetch(int fd)
+{
+	if (fd == -1 || session.fetch != -1 || session.fetch_deadline == 0) {
+		if (fd != -1)
+			close(fd);
+		errand_lose_fetch(R_BURL_IMAP_DOWN);
+		return;
+	}
+	session.fetch = fd;
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	send_url();
+}
+
+void
+errand_hear_fetch(void)
+{
+	static const enum reply replies[] = {
+		[FETCH_OK] = R_NONE,
+		[FETCH_SYNTAX] = R_BURL_SYNTAX,
+		[FETCH_NO_TRUST] = R_BURL_NO_TRUST,
+		[FETCH_REFUSED] = R_BURL_REFUSED,
+		[FETCH_GONE] = R_BURL_GONE,
+		[FETCH_TOO_BIG] = R_TOO_BIG,
+		[FETCH_DOWN] = R_BURL_IMAP_DOWN,
+		[FETCH_RELAY] = R_RELAY_LOST
+	};
+	struct frame *frame = &session.frame;
+	struct unpack unpack;
+	unsigned verdict;
+	uint64_t octets;
+	int n = ipc_recv(session.fetch, frame);
+
+	if (n == -1 && errno == EAGAIN)
+		return;
+	unpack_start(&unpack, frame->data, n == 1 ? frame->len : 0);
+	verdict = unpack_u8(&unpack);
+	octets = unpack_u64(&unpack);
+	if (n != 1 || frame->type != F_DONE || frame->fd != -1 ||
+	    !unpack_done(&unpack) || verdict > FETCH_RELAY ||
+	    session.fetch_deadline == 0) {
+		errand_lose_fetch(R_BURL_IMAP_DOWN);
+		return;
+	}
+	session.fetch_deadline = 0;
+	smtp_fetch_done(&session.smtp, replies[verdict], octets);
+}
+
+/* The monitor */
+
+static void
+ask_auth(void *arg, const struct plain *plain)
+{
+	unsigned char buf[2 * USER_SIZE + 8];
+	struct pack pack;
+
+	(void)arg;
+	pack_start(&pack, buf, sizeof(buf));
+	pack_bytes(&pack, plain->login, plain->login_len);
+	pack_bytes(&pack, plain->password, plain->password_len);
+	if (ipc_send(session.monitor, S_AUTH, 0, buf, pack.len, -1) == -1)
+		session.end = "the monitor is gone";
+	explicit_bzero(buf, sizeof(buf));
+}
+
+static void
+take_verdict(struct frame *frame)
+{
+	static const enum reply replies[] = {
+		[AUTH_YES] = R_AUTH_OK,
+		[AUTH_NO] = R_AUTH_FAILED,
+		[AUTH_LATER] = R_AUTH_TEMPORARY,
+		[AUTH_NO_MORE] = R_TOO_MANY_LOGINS
+	};
+
+	if (frame->len != 1 || frame->data[0] > AUTH_NO_MORE)
+		session_finish("the monitor sends nonsense");
+	smtp_auth_done(&session.smtp, replies[frame->data[0]]);
+	if (frame->data[0] == AUTH_NO_MORE)
+		session.end = "too many failed logins";
+}
+
+void
+errand_hear_monitor(void)
+{
+	struct frame *frame = &session.frame;
+	int n = ipc_recv(session.monitor, frame);
+
+	if (n == -1 && errno == EAGAIN)
+		return;
+	if (n != 1)
+		session_finish("the service has ended");
+	if (frame->type == S_AUTH && frame->fd == -1)
+		take_verdict(frame);
+	else if (frame->type == S_RELAY && frame->fd != -1 &&
+	    session.relay_asked)
+		greet_relay(frame->fd);
+	else if (frame->type == S_RELAY && frame->fd != -1)
+		close(frame->fd);	/* too late, it was given up */
+	else if (frame->type == S_FETCH)
+		take_fetch(frame->fd);
+	else
+		session_finish("the monitor sends nonsense");
+}
+
+const struct smtp_ops errands = { relay_command, relay_body, fetch,
+    ask_auth };

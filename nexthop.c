@@ -1,0 +1,263 @@
+/*
+ * The relay's next server: its addresses, the order of the configured ones,
+ * opening, giving up, and what is reported of it to the monitor.
+ */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "relay.h"
+
+#define OPEN_TIMEOUT	20000	/* ms for a step of a new connection */
+
+enum reply
+relay_trouble(enum mta_status status)
+{
+	switch (status) {
+	case MTA_LOST:
+		return R_RELAY_LOST;
+	case MTA_TIMEOUT:
+		return R_RELAY_TIMEOUT;
+	case MTA_GARBAGE:
+		return R_RELAY_GARBAGE;
+	case MTA_LOGIN:
+		return R_RELAY_LOGIN;
+	default:
+		return R_RELAY_DOWN;
+	}
+}
+
+static void
+log_relay_failure(const struct route *route, const char *why)
+{
+	struct log_line line;
+
+	log_start(&line, relay.order.id, "relay-failed");
+	log_str(&line, "relay", route->url);
+	log_str(&line, "reason", why);
+	log_end(&line);
+}
+
+static unsigned
+numeric_addresses(const struct route *route, struct addresses *found)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)&found->ss[0];
+	struct sockaddr_in6 *in6;
+	bool localhost = strcasecmp(route->host, "localhost") == 0;
+	unsigned n = 0;
+
+	memset(found, 0, sizeof(*found));
+	if (inet_pton(AF_INET, localhost ? "127.0.0.1" : route->host,
+	    &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(route->port);
+		found->len[n++] = sizeof(*in);
+	}
+	in6 = (struct sockaddr_in6 *)&found->ss[n];
+	if (inet_pton(AF_INET6, localhost ? "::1" : route->host,
+	    &in6->sin6_addr) == 1) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(route->port);
+		found->len[n++] = sizeof(*in6);
+	}
+	found->n = n;
+	return n;
+}
+
+/* When the root has been changed the socket's directory is the root. */
+static void
+unix_address(const struct route *route, struct addresses *found)
+{
+	struct sockaddr_un *sun = (struct sockaddr_un *)&found->ss[0];
+	const char *name = strrchr(route->path, '/');
+
+	memset(found, 0, sizeof(*found));
+	sun->sun_family = AF_UNIX;
+	strlcpy(sun->sun_path, access(route->path, F_OK) == 0 ? route->path :
+	    name, sizeof(sun->sun_path));
+	found->len[0] = sizeof(*sun);
+	found->n = 1;
+}
+
+static void
+resolve(const struct route *route, struct addresses *found)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+	    .ai_flags = AI_NUMERICSERV }, *all, *ai;
+	char port[8];
+	int error;
+
+	memset(found, 0, sizeof(*found));
+	snprintf(port, sizeof(port), "%u", route->port);
+	error = getaddrinfo(route->host, port, &hints, &all);
+	if (error != 0) {
+		log_relay_failure(route, gai_strerror(error));
+		return;
+	}
+	for (ai = all; ai != NULL && found->n < ADDRESSES_MAX;
+	    ai = ai->ai_next) {
+		memcpy(&found->ss[found->n], ai->ai_addr, ai->ai_addrlen);
+		found->len[found->n++] = ai->ai_addrlen;
+	}
+	freeaddrinfo(all);
+}
+
+static const struct addresses *
+addresses_of(size_t i, struct addresses *space)
+{
+	const struct route *route = &relay.service->conf.routes[i];
+
+	if (route->path[0] != '\0')
+		unix_address(route, space);
+	else if (numeric_addresses(route, space) == 0)
+		return &relay.order.addresses[i];
+	return space;
+}
+
+static bool
+open_maildir(size_t i)
+{
+	struct maildir *maildir = &relay.maildirs[i];
+
+	if (maildir->dir == -1)
+		return false;
+	relay.maildir = maildir;
+	relay.mta.ehlo.capabilities = CAP_8BITMIME;
+	relay.mta.ehlo.size = 0;
+	return true;
+}
+
+static enum mta_status
+open_route(size_t i)
+{
+	const struct route *route = &relay.service->conf.routes[i];
+	const struct addresses *found;
+	struct addresses space;
+	enum mta_status status;
+
+	if (route->kind == ROUTE_MAILDIR) {
+		status = open_maildir(i) ? MTA_OK : MTA_DOWN;
+		if (status != MTA_OK)
+			log_relay_failure(route, "the directory cannot be "
+			    "opened");
+	} else {
+		found = addresses_of(i, &space);
+		relay.set.timeout = relay.service->conf.relay_timeout <
+		    OPEN_TIMEOUT ? relay.service->conf.relay_timeout :
+		    OPEN_TIMEOUT;
+		status = mta_open(&relay.mta, route, found->ss, found->len,
+		    found->n, &relay.set);
+		relay.set.timeout = relay.service->conf.relay_timeout;
+		if (status != MTA_OK)
+			log_relay_failure(route, relay.mta.why);
+	}
+	if (status == MTA_OK)
+		relay.route = route;
+	return status;
+}
+
+static void
+report(const struct addresses *addresses)
+{
+	static unsigned char buf[IPC_PAYLOAD_MAX];
+	static struct report r;
+	size_t n;
+
+	r.ehlo = relay.mta.ehlo;
+	if (addresses != NULL)
+		memcpy(r.addresses, addresses, sizeof(r.addresses));
+	/* how it takes our login is not what clients are told */
+	r.ehlo.capabilities &= ~(uint32_t)(CAP_AUTH | CAP_AUTH_PLAIN |
+	    CAP_AUTH_LOGIN | CAP_STARTTLS);
+	if (addresses == NULL && memcmp(&r.ehlo, &relay.service->relay,
+	    sizeof(r.ehlo)) == 0)
+		return;
+	n = report_pack(&r, buf, sizeof(buf));
+	ipc_send(relay.monitor, O_CAPABILITIES, 0, buf, n, -1);
+	relay.service->relay = r.ehlo;
+}
+
+/* The relays in order, until one answers. */
+static enum mta_status
+open_any(void)
+{
+	enum mta_status status = MTA_DOWN;
+	size_t i;
+
+	for (i = 0; i < relay.service->conf.n_routes; i++) {
+		status = open_route(i);
+		if (status == MTA_OK)
+			return status;
+	}
+	return status;
+}
+
+void
+relay_hang_up(void)
+{
+	if (relay.route != NULL && relay.maildir == NULL)
+		mta_close(&relay.mta);
+	relay.route = NULL;
+	relay.maildir = NULL;
+}
+
+/* A connection that the other side has given up is renewed unseen. */
+enum mta_status
+nexthop_ensure(void)
+{
+	enum mta_status status;
+
+	if (relay.route != NULL && relay.maildir == NULL &&
+	    mta_is_stale(&relay.mta))
+		relay_hang_up();
+	if (relay.route != NULL)
+		return MTA_OK;
+	status = open_any();
+	if (status == MTA_OK)
+		report(NULL);
+	return status;
+}
+
+void
+nexthop_probe(void)
+{
+	static struct addresses found[ROUTES_MAX];
+	const struct config *conf = &relay.service->conf;
+	size_t i;
+
+	for (i = 0; i < conf->n_routes; i++)
+		if (!route_is_numeric(&conf->routes[i]))
+			resolve(&conf->routes[i], &found[i]);
+	memcpy(relay.order.addresses, found, sizeof(found));
+	if (open_any() != MTA_OK)
+		memset(&relay.mta.ehlo, 0, sizeof(relay.mta.ehlo));
+	report(found);
+	relay_hang_up();
+}
+
+/* Directories must be opened, and a socket's be chosen, before the jail. */
+const char *
+nexthop_open_places(void)
+{
+	static char dir[sizeof(relay.service->conf.routes[0].path)];
+	const struct route *routes = relay.service->conf.routes;
+	const char *root = NULL;
+	size_t i;
+
+	for (i = 0; i < relay.service->conf.n_routes; i++) {
+		relay.maildirs[i].dir = -1;
+		if (routes[i].kind == ROUTE_MAILDIR)
+			maildir_open(&relay.maildirs[i], routes[i].path);
+		else if (routes[i].path[0] != '\0') {
+			strlcpy(dir, routes[i].path, sizeof(dir));
+			root = dirname(dir);
+		}
+	}
+	return root;
+}

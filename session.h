@@ -1,0 +1,59 @@
+/*
+ * The session process in two files: session.c has the client and the loop,
+ * errands.c what it asks of the other processes. This is what they share.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "base/stream.h"
+#include "smtpsubmitd.h"
+#include "smtp/smtp.h"
+
+struct session {
+	struct service *service;
+	struct birth who;
+	struct smtp_settings settings;
+	struct smtp smtp;
+	struct stream client;
+	bool client_eof, readable;	/* more may be there without polling */
+	bool handshaking;
+	int monitor;
+	int relay;			/* -1: none */
+	bool relay_asked, relay_full;
+	int64_t relay_deadline;		/* for its next answer, 0: none due */
+	int fetch;			/* -1: no imapfetch */
+	int64_t fetch_deadline;		/* for its answer, 0: none due */
+	size_t url_len;			/* of the URL it is to fetch */
+	char url[COMMAND_LINE_MAX];
+	uint64_t fetch_limit;
+	int64_t idle_deadline, begun;
+	size_t in_len, out_sent;
+	char *in;
+	unsigned char batch[IPC_PAYLOAD_MAX];	/* commands for the relay */
+	struct pack commands;
+	struct frame frame;
+	unsigned messages;
+	const char *end;		/* why it ended, for the log */
+};
+
+extern struct session session;
+
+/* session.c */
+int64_t session_now_ms(void);
+_Noreturn void session_finish(const char *why);
+
+/* errands.c */
+extern const struct smtp_ops errands;
+size_t errand_sign(unsigned key, enum sign_kind, int padding,
+    const unsigned char *in, size_t n, unsigned char *out, size_t size);
+/* Sends the commands gathered so far, if the relay is there. */
+void errand_flush_commands(void);
+/* Take what has come on the channel. */
+void errand_hear_monitor(void);
+void errand_hear_relay(void);
+void errand_hear_fetch(void);
+/* Give up on it, with this reply to what is pending. */
+void errand_lose_relay(enum reply);
+void errand_lose_fetch(enum reply);
+
+#endif

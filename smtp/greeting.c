@@ -1,0 +1,170 @@
+/*
+ * EHLO and HELO (RFC 5321 4.1.1.1), STARTTLS (RFC 3207), and whether AUTH
+ * may begin (RFC 4954 4).
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "smtp/path.h"
+#include "smtp/verbs.h"
+
+enum reply
+check_helo(const struct smtp *s, struct command *c)
+{
+	(void)s;
+	return c->n < sizeof(s->helo) && helo_is_valid(c->arg, c->n) ?
+	    R_NONE : bad_syntax(c);
+}
+
+static void
+act_hello(struct smtp *s, const struct command *c)
+{
+	smtp_reset(s);
+	s->ehlo = true;
+	memcpy(s->helo, c->arg, c->n);
+	s->helo[c->n] = '\0';
+}
+
+void
+act_helo(struct smtp *s, const struct command *c)
+{
+	act_hello(s, c);
+	s->esmtp = false;
+	smtp_put(s, "250 ", 4);
+	smtp_put(s, s->set->hostname, strlen(s->set->hostname));
+	smtp_put(s, "\r\n", 2);
+}
+
+static bool
+auth_is_offered(const struct smtp *s)
+{
+	return !s->authenticated &&
+	    (s->tls || s->set->tls != TLS_POLICY_REQUIRED);
+}
+
+/* Our limit, or that of the next server where it is lower. */
+uint64_t
+size_limit(const struct smtp *s)
+{
+	uint64_t relay = s->set->relay.size;
+
+	return relay > 0 && relay < s->set->max_size ? relay :
+	    s->set->max_size;
+}
+
+/* With BURL there must be 8BITMIME (RFC 4468 4), which is the relay's. */
+bool
+burl_is_offered(const struct smtp *s)
+{
+	return s->set->burl[0] != '\0' &&
+	    (s->set->relay.capabilities & CAP_8BITMIME);
+}
+
+/* Lines of a multi-line reply: all but the last have a hyphen. */
+struct lines {
+	char text[1280];
+	size_t len, last;
+};
+
+static void add(struct lines *, const char *, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+add(struct lines *lines, const char *fmt, ...)
+{
+	size_t room = sizeof(lines->text) - lines->len;
+	va_list ap;
+	int n;
+
+	lines->last = lines->len;
+	va_start(ap, fmt);
+	n = vsnprintf(lines->text + lines->len, room, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= room)
+		abort();	/* every part is bounded */
+	lines->len += (size_t)n;
+}
+
+void
+act_ehlo(struct smtp *s, const struct command *c)
+{
+	uint32_t relay = s->set->relay.capabilities;
+	struct lines lines = { .len = 0 };
+
+	act_hello(s, c);
+	s->esmtp = true;
+	add(&lines, "250-%s\r\n", s->set->hostname);
+	add(&lines, "250-PIPELINING\r\n");
+	add(&lines, "250-SIZE %llu\r\n", (unsigned long long)size_limit(s));
+	if (relay & CAP_8BITMIME)
+		add(&lines, "250-8BITMIME\r\n");
+	if (relay & CAP_DSN)
+		add(&lines, "250-DSN\r\n");
+	add(&lines, "250-CHUNKING\r\n");
+	if (burl_is_offered(s))
+		add(&lines, "250-BURL%s\r\n", s->authenticated ?
+		    s->set->burl : "");
+	add(&lines, "250-ENHANCEDSTATUSCODES\r\n");
+	if (s->set->has_certificate && !s->tls)
+		add(&lines, "250-STARTTLS\r\n");
+	if (auth_is_offered(s))
+		add(&lines, "250-AUTH PLAIN LOGIN\r\n");
+	lines.text[lines.last + 3] = ' ';
+	smtp_put(s, lines.text, lines.len);
+}
+
+/* STARTTLS, RFC 3207 */
+
+enum reply
+check_starttls(const struct smtp *s, struct command *c)
+{
+	if (s->tls)
+		return R_STARTTLS_ACTIVE;
+	if (!s->set->has_certificate)
+		return R_STARTTLS_OFF;
+	/* whoever put it there, it must not be taken for protected input */
+	if (c->more_behind)
+		return R_STARTTLS_PIPELINED;
+	return R_NONE;
+}
+
+void
+act_starttls(struct smtp *s, const struct command *c)
+{
+	(void)c;
+	smtp_reset(s);
+	smtp_reply(s, R_STARTTLS_GO, NULL);
+	s->wait = WAIT_TLS;
+}
+
+enum reply
+check_auth(const struct smtp *s, struct command *c)
+{
+	size_t mechanism = word_length(c->arg, c->n);
+
+	if (!s->ehlo)
+		return R_NEED_EHLO;
+	if (s->authenticated)
+		return R_AUTH_TWICE;
+	if (smtp_in_transaction(s))
+		return R_AUTH_IN_TRANSACTION;
+	if (!auth_is_offered(s))
+		return R_AUTH_NEEDS_TLS;
+	if (mechanism == 0 || mechanism + 1 == c->n)
+		return bad_syntax(c);
+	if (mechanism < c->n && memchr(c->arg + mechanism + 1, ' ',
+	    c->n - mechanism - 1) != NULL)
+		return bad_syntax(c);
+	if (!is_word(c->arg, mechanism, "PLAIN") &&
+	    !is_word(c->arg, mechanism, "LOGIN"))
+		return R_AUTH_MECHANISM;
+	return R_NONE;
+}
+
+void
+act_auth(struct smtp *s, const struct command *c)
+{
+	smtp_auth_begin(s, c->arg, c->n);
+}
