@@ -65,6 +65,7 @@ raw_read(struct tls *tls, void *buf, size_t n, void *arg)
 		n = st->raw_len - st->raw_pos;
 	memcpy(buf, st->raw + st->raw_pos, n);
 	st->raw_pos += n;
+	st->raw_taken += n;
 	return (ssize_t)n;
 }
 
@@ -131,20 +132,20 @@ outcome(struct stream *st, ssize_t n, short *want)
  * ticket, though the next record may be in our buffer already.
  */
 static bool
-has_more_raw(const struct stream *st, ssize_t n, size_t before)
+has_more_raw(const struct stream *st, ssize_t n, uint64_t before)
 {
 	return n == TLS_WANT_POLLIN && st->raw_pos < st->raw_len &&
-	    st->raw_pos != before;
+	    st->raw_taken != before;
 }
 
 int
 stream_handshake(struct stream *st)
 {
-	size_t before;
+	uint64_t before;
 	ssize_t n;
 
 	do {
-		before = st->raw_pos;
+		before = st->raw_taken;
 		n = tls_handshake(st->tls);
 	} while (has_more_raw(st, n, before));
 	n = outcome(st, n, &st->read_want);
@@ -169,14 +170,14 @@ plain_outcome(struct stream *st, ssize_t n)
 ssize_t
 stream_read(struct stream *st, void *buf, size_t n)
 {
-	size_t before;
+	uint64_t before;
 	ssize_t got;
 
 	if (st->tls == NULL)
 		return plain_outcome(st, read(st->fd, buf, n));
 	st->read_want = POLLIN;
 	do {
-		before = st->raw_pos;
+		before = st->raw_taken;
 		got = tls_read(st->tls, buf, n);
 	} while (has_more_raw(st, got, before));
 	return outcome(st, got, &st->read_want);

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct tls;
@@ -24,6 +25,7 @@ struct stream {
 	char error[160];	/* of the last STREAM_ERROR */
 	unsigned char *raw;	/* what came from the socket, still encrypted */
 	size_t raw_pos, raw_len;
+	uint64_t raw_taken;	/* in all, by the TLS library */
 	bool raw_dry;		/* the last read(2) took all there was */
 };
 
