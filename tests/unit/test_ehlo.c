@@ -131,8 +131,9 @@ check_reply(enum reply r, const char *arg)
 	ok(code / 100 == 3 || is_enhanced(line + 4, code / 100), line, n,
 	    "enhanced code");
 	len = reply_text(text, sizeof(text), r, arg);
-	ok(len == strlen(text) && len == n - 6 && memcmp(text, line + 4, len)
-	    == 0, line, n, "reply_text differs");
+	/* both are cut, each at its own buffer's end */
+	ok(len == strlen(text) && len >= n - 6 && memcmp(text, line + 4,
+	    n - 6) == 0, line, n, "reply_text differs");
 }
 
 static void
