@@ -35,7 +35,7 @@ PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o
 DAEMON	= smtpsubmitd.o activation.o auth.o broker.o config.o envelope.o \
 	errands.o fetcher.o generation.o login.o monitor.o nexthop.o \
-	nursery.o order.o relay.o session.o transfer.o words.o \
+	nursery.o order.o relay.o session.o state.o transfer.o words.o \
 	base/log.o base/secret.o base/stream.o base/tls.o \
 	mta/body.o mta/client.o mta/maildir.o sandbox/$(SANDBOX).o $(PURE) $(PURE_IMAP)
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \

@@ -82,6 +82,8 @@ learn(const struct report *report, bool addresses)
 		broker.known = true;
 		broker.learnt = time(NULL);
 	}
+	if (monitor.stopping && (news || addresses))
+		state_save(&monitor.service->conf, &broker.report);
 	if (news || !broker.served)
 		serve();
 }
@@ -160,6 +162,12 @@ broker_start(void)
 	const struct config *conf = &monitor.service->conf;
 	size_t i;
 
+	/* one connection and the end: an earlier process may have looked */
+	if (monitor.stopping && state_load(conf, &broker.report)) {
+		broker.known = true;
+		serve();
+		return;
+	}
 	broker.known = true;
 	for (i = 0; i < conf->n_routes; i++)
 		broker.known &= route_is_numeric(&conf->routes[i]);
@@ -263,7 +271,8 @@ give_to_all_waiting(void)
 void
 broker_give_relay(struct client *client)
 {
-	bool old = time(NULL) - broker.learnt > ADDRESSES_AGE;
+	bool old = !monitor.stopping &&
+	    time(NULL) - broker.learnt > ADDRESSES_AGE;
 
 	if (!broker.known || old)
 		begin_probe();

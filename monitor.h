@@ -75,6 +75,10 @@ bool broker_load_secrets(char *error, size_t size);
 void broker_give_relay(struct client *);
 void broker_forget(struct client *);
 
+/* state.c: for the one connection of an inetd process */
+bool state_load(const struct config *, struct report *);
+void state_save(const struct config *, const struct report *);
+
 /* fetcher.c */
 bool fetcher_load_secrets(char *error, size_t size);
 bool fetcher_needs_passwords(void);
