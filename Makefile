@@ -8,14 +8,15 @@ LIBEXECDIR = $(PREFIX)/libexec/smtpsubmitd
 MANDIR	= $(PREFIX)/share/man
 SYSCONFDIR = /etc
 BUILD	= build
-SANDBOX	= linux
+# sandbox/null.o is for sanitizer builds only
+FENCE	= sandbox/linux.o sandbox/landlock.o sandbox/seccomp.o
 
 WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 \
 	-Wno-unused-result
 HARDEN	= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 LDHARDEN = -pie -Wl,-z,relro,-z,now
-PKG	= libtls libssl libcrypto libbsd-overlay libevent_core
+PKG	= libtls libssl libcrypto libbsd-overlay libevent_core libseccomp
 PKG_CFLAGS = `pkg-config --cflags $(PKG)`
 PKG_LIBS = `pkg-config --libs $(PKG)`
 CPPFLAGS_ALL = -I. -D_GNU_SOURCE -DOPENSSL_API_COMPAT=0x10100000L \
@@ -37,9 +38,9 @@ DAEMON	= smtpsubmitd.o activation.o auth.o broker.o config.o envelope.o \
 	errands.o fetcher.o generation.o login.o monitor.o nexthop.o \
 	nursery.o order.o relay.o session.o state.o transfer.o words.o \
 	base/log.o base/secret.o base/stream.o base/tls.o \
-	mta/body.o mta/client.o mta/maildir.o sandbox/$(SANDBOX).o $(PURE) $(PURE_IMAP)
+	mta/body.o mta/client.o mta/maildir.o sandbox/close.o $(FENCE) $(PURE) $(PURE_IMAP)
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
-	imap/prepare.o base/ipc.o base/log.o $(PURE_IMAP)
+	imap/prepare.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
 PROGRAMS = smtpsubmitd imapfetch auth-reply checkpassword-file checkpassword-pam
 
 all: $(PROGRAMS:%=$(BUILD)/%)
@@ -49,7 +50,7 @@ $(BUILD)/smtpsubmitd: $(DAEMON:%=$(BUILD)/%)
 
 # the only one with libcurl
 $(BUILD)/imapfetch: $(IMAPFETCH:%=$(BUILD)/%)
-	$(LINK) -o $@ $(IMAPFETCH:%=$(BUILD)/%) `pkg-config --libs libcurl libbsd-overlay`
+	$(LINK) -o $@ $(IMAPFETCH:%=$(BUILD)/%) `pkg-config --libs libcurl libbsd-overlay libseccomp`
 
 $(BUILD)/auth-reply: $(BUILD)/helpers/auth-reply.o
 	$(LINK) -o $@ $(BUILD)/helpers/auth-reply.o
@@ -81,7 +82,7 @@ demo:
 	tests/demo
 
 asan:
-	$(MAKE) BUILD=build-asan CC=clang HARDEN= LDHARDEN= \
+	$(MAKE) BUILD=build-asan CC=clang HARDEN= LDHARDEN= FENCE=sandbox/null.o \
 	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
 install: all

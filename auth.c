@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sandbox/sandbox.h"
 #include "smtpsubmitd.h"
 
 #define TIME_LIMIT	20	/* seconds; then it has failed */
@@ -253,8 +254,10 @@ launch(struct auth_request *request)
 		return error;
 	}
 	error = spawn_helper(request, ask[0], answer[1]);
-	if (error == 0)
+	if (error == 0) {
+		sandbox_helper(request->pid);
 		tell_helper(request, ask[1]);
+	}
 	close(ask[0]);
 	close(ask[1]);
 	close(answer[1]);

@@ -241,23 +241,30 @@ nexthop_probe(void)
 	relay_hang_up();
 }
 
-/* Directories must be opened, and a socket's be chosen, before the jail. */
-const char *
-nexthop_open_places(void)
+/*
+ * Maildirs are opened by their names now, for these mean nothing in the jail;
+ * a Unix socket's directory becomes its root.
+ */
+void
+nexthop_open_places(struct sandbox_reach *reach)
 {
 	static char dir[sizeof(relay.service->conf.routes[0].path)];
 	const struct route *routes = relay.service->conf.routes;
-	const char *root = NULL;
 	size_t i;
 
+	memset(reach, 0, sizeof(*reach));
 	for (i = 0; i < relay.service->conf.n_routes; i++) {
 		relay.maildirs[i].dir = -1;
-		if (routes[i].kind == ROUTE_MAILDIR)
-			maildir_open(&relay.maildirs[i], routes[i].path);
-		else if (routes[i].path[0] != '\0') {
+		if (routes[i].kind == ROUTE_MAILDIR) {
+			if (maildir_open(&relay.maildirs[i],
+			    routes[i].path) == 0)
+				reach->dirs[reach->n_dirs++] =
+				    relay.maildirs[i].dir;
+		} else if (routes[i].path[0] != '\0') {
 			strlcpy(dir, routes[i].path, sizeof(dir));
-			root = dirname(dir);
+			reach->root = dirname(dir);
+		} else {
+			reach->ports[reach->n_ports++] = routes[i].port;
 		}
 	}
-	return root;
 }

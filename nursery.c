@@ -430,5 +430,6 @@ nursery_start(struct nursery *who, struct service *service,
 	nursery.sockets = *sockets;
 	nursery.monitor = pair[1];
 	nursery_signals();
+	sandbox_nursery();
 	nursery_loop();
 }

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "relay.h"
-#include "sandbox/sandbox.h"
 #include "smtp/path.h"
 
 struct relay relay;
@@ -191,7 +190,7 @@ void
 relay_main(struct service *service, enum role role, int monitor)
 {
 	const struct config *conf = &service->conf;
-	const char *root;
+	struct sandbox_reach reach;
 
 	sandbox_begin();
 	relay.service = service;
@@ -202,13 +201,13 @@ relay_main(struct service *service, enum role role, int monitor)
 	relay.set.verified = service->verified;
 	relay.set.opportunistic = service->opportunistic;
 	relay.set.timeout = conf->relay_timeout;
-	root = nexthop_open_places();
+	nexthop_open_places(&reach);
 	if (role == ROLE_PROBE) {
 		sandbox_probe(conf->uid, conf->gid);
 		nexthop_probe();
 		_exit(0);
 	}
-	sandbox_relay(conf->uid, conf->gid, root);
+	sandbox_relay(conf->uid, conf->gid, &reach);
 	take_order();
 	serve();
 }

@@ -11,6 +11,7 @@
 #include "mta/client.h"
 #include "mta/maildir.h"
 #include "order.h"
+#include "sandbox/sandbox.h"
 #include "smtp/reply.h"
 
 enum transfer_state {
@@ -73,11 +74,8 @@ enum mta_status nexthop_ensure(void);
 void relay_hang_up(void);
 /* Looks which server answers, what it offers, and tells the monitor. */
 void nexthop_probe(void);
-/*
- * Opens what must be opened before the jail; returns the directory that must
- * be its root, or NULL.
- */
-const char *nexthop_open_places(void);
+/* Opens what must be opened before the jail, and says what it must reach. */
+void nexthop_open_places(struct sandbox_reach *);
 
 /* envelope.c */
 void envelope_commands(const struct frame *);

@@ -141,14 +141,27 @@ prepare_tls(struct config *conf)
 _Noreturn static void
 check_and_exit(const struct options *options, struct config *conf)
 {
-	char error[512];
+	char error[512], fences[128];
 
 	prepare_tls(conf);
 	if (!tls_keys_load(conf->certificates, conf->n_certificates, error,
 	    sizeof(error)))
 		errx(EXIT_CONFIG, "%s", error);
+	sandbox_describe(fences, sizeof(fences));
 	printf("%s: ok\n", options->file);
+	printf("fences: %s\n", fences);
 	exit(0);
+}
+
+static bool
+has_maildir(const struct config *conf)
+{
+	size_t i;
+
+	for (i = 0; i < conf->n_routes; i++)
+		if (conf->routes[i].kind == ROUTE_MAILDIR)
+			return true;
+	return false;
 }
 
 int
@@ -175,7 +188,7 @@ main(int argc, char **argv)
 		err(71, "daemon");
 	log_open(options.debug ? LOG_TO_STDERR : conf->log, options.verbose);
 	signal(SIGPIPE, SIG_IGN);
-	sandbox_prepare();
+	sandbox_prepare(has_maildir(conf));
 	nursery_start(&nursery, &service, &sockets);
 	monitor_run(&service, &sockets, &nursery);
 }

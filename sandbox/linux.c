@@ -1,5 +1,6 @@
 /*
- * Linux: own uid, empty root, nothing gained by exec, not dumpable.
+ * Linux: own uid, empty root, rlimits, Landlock (landlock.c) and a list of
+ * system calls (seccomp.c); nothing gained by exec, not dumpable.
  */
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -7,15 +8,18 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "sandbox/linux.h"
 #include "sandbox/sandbox.h"
 
 #define EMPTY "/run/smtpsubmitd/empty"
+#define MEMORY_MAX (1024UL * 1024 * 1024)	/* of a helper */
 
-static int empty_is_ready;
+static bool empty_is_ready;
 
 void
 sandbox_begin(void)
@@ -24,42 +28,29 @@ sandbox_begin(void)
 		fatal("prctl: %s", strerror(errno));
 }
 
-void
-sandbox_prepare(void)
+static void
+make_empty(void)
 {
 	struct stat st;
 
-	if (geteuid() != 0)
-		return;
 	if ((mkdir("/run/smtpsubmitd", 0755) == -1 && errno != EEXIST) ||
 	    (mkdir(EMPTY, 0555) == -1 && errno != EEXIST))
 		fatal("mkdir " EMPTY ": %s", strerror(errno));
 	if (lstat(EMPTY, &st) == -1 || !S_ISDIR(st.st_mode) ||
 	    st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
 		fatal(EMPTY ": must be a directory that only root can write");
-	empty_is_ready = 1;
+	/* umask has taken the bits that let others in */
+	if (chmod("/run/smtpsubmitd", 0755) == -1 || chmod(EMPTY, 0555) == -1)
+		fatal("chmod " EMPTY ": %s", strerror(errno));
+	empty_is_ready = true;
 }
 
 void
-sandbox_close_others(const int *keep, size_t n)
+sandbox_prepare(bool dirs)
 {
-	unsigned first = 3;
-	size_t i;
-	int lowest;
-
-	for (;;) {
-		lowest = -1;
-		for (i = 0; i < n; i++)
-			if (keep[i] >= (int)first &&
-			    (lowest == -1 || keep[i] < lowest))
-				lowest = keep[i];
-		if (lowest == -1)
-			break;
-		if ((unsigned)lowest > first)
-			close_range(first, (unsigned)lowest - 1, 0);
-		first = (unsigned)lowest + 1;
-	}
-	close_range(first, ~0U, 0);
+	if (geteuid() == 0)
+		make_empty();
+	seccomp_make_filters(dirs);
 }
 
 static void
@@ -67,8 +58,8 @@ change_root(const char *root)
 {
 	if (!empty_is_ready)
 		return;
-	if (chroot(root) == -1 || chdir("/") == -1)
-		fatal("chroot %s: %s", root, strerror(errno));
+	if (chroot(root == NULL ? EMPTY : root) == -1 || chdir("/") == -1)
+		fatal("chroot: %s", strerror(errno));
 }
 
 static void
@@ -105,19 +96,27 @@ void
 sandbox_session(uid_t uid, gid_t gid)
 {
 	limit(RLIMIT_NPROC, 0);
-	limit_files();
 	limit(RLIMIT_CORE, 0);
-	change_root(EMPTY);
+	limit(RLIMIT_NOFILE, 32);
+	limit_files();
+	change_root(NULL);
 	drop(uid, gid);
+	landlock_session();
+	seccomp_session();
 }
 
 void
-sandbox_relay(uid_t uid, gid_t gid, const char *root)
+sandbox_relay(uid_t uid, gid_t gid, const struct sandbox_reach *reach)
 {
 	limit(RLIMIT_NPROC, 0);
 	limit(RLIMIT_CORE, 0);
-	change_root(root == NULL ? EMPTY : root);
+	limit(RLIMIT_NOFILE, 32);
+	if (reach->n_dirs == 0)
+		limit_files();
+	change_root(reach->root);
 	drop(uid, gid);
+	landlock_reach(reach);
+	seccomp_relay();
 }
 
 void
@@ -126,4 +125,44 @@ sandbox_probe(uid_t uid, gid_t gid)
 	limit(RLIMIT_CORE, 0);
 	limit_files();
 	drop(uid, gid);
+	landlock_probe();
+	seccomp_no_exec("probe");
+}
+
+void
+sandbox_nursery(void)
+{
+	limit(RLIMIT_CORE, 0);
+	seccomp_no_exec("nursery");
+}
+
+void
+sandbox_imapfetch(const struct sandbox_reach *reach)
+{
+	limit(RLIMIT_NPROC, 0);
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_NOFILE, 64);
+	limit_files();
+	landlock_reach(reach);
+	seccomp_imapfetch();
+}
+
+void
+sandbox_helper(pid_t pid)
+{
+	struct rlimit none = { 0, 0 }, memory = { MEMORY_MAX, MEMORY_MAX };
+
+	prlimit(pid, RLIMIT_CORE, &none, NULL);
+	prlimit(pid, RLIMIT_AS, &memory, NULL);
+}
+
+void
+sandbox_describe(char *buf, size_t size)
+{
+	int abi = landlock_abi();
+
+	snprintf(buf, size, "seccomp yes, landlock %s%s%s%s",
+	    abi >= 1 ? "files" : "no", abi >= 4 ? ", tcp" : "",
+	    abi >= 6 ? ", scope" : "",
+	    geteuid() == 0 ? ", own uid, empty root" : "");
 }

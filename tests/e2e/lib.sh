@@ -27,7 +27,6 @@ PKI=$T/pki
 failures=0
 daemons='' labs=''
 export SMTPSUBMITD_TEST=$T	# marks our processes
-# reports of sanitizers, also from roles that can write nowhere
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 
 ok() { echo "ok - $*"; }
@@ -49,7 +48,8 @@ check() {
 cases() {
 	cases_name=$1 cases_dir=$2; shift 2
 	"$LAB/peertool" cases --port "$port" --ca "$PKI/ca.pem" \
-		--prefix "$cases_name" --maildir "$cases_dir" "$@" || failures=$((failures + 1))
+		--prefix "$cases_name" --maildir "$cases_dir" "$@" ||
+		failures=$((failures + 1))
 }
 
 # need COMMAND ...: one of a list of commands is missing: skip everything

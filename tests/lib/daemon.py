@@ -121,7 +121,8 @@ class Daemon:
             self.kill()
 
     def fill(self, line):
-        return re.sub(r"\{(\w+)\}", lambda m: str(self.names.get(m[1], m[0])), line)
+        """Puts ports and directories in; \\{ is no such place."""
+        return re.sub(r"(?<!\\)\{(\w+)\}", lambda m: str(self.names.get(m[1], m[0])), line)
 
     def read_log(self):
         with self.process.stdout as log:

@@ -16,7 +16,7 @@ SENDS = ("C", "c", "drip")
 STEPS = SENDS + ("S", "S~", "S...", "has", "hasnt", "close", "gone",
                  "starttls", "end-tls", "wait", "hangup", "reset", "silence",
                  "client")
-CLAIMS = ("relay-got", "relay-got~", "relay-not", "delivered", "message",
+CLAIMS = ("relay2-connections", "relay-got", "relay-got~", "relay-not", "delivered", "message",
           "message-contains", "message-matches", "message-not", "log",
           "log-not")
 BARE = ("close", "gone", "starttls", "end-tls", "hangup", "reset", "message")
@@ -154,7 +154,8 @@ class Player:
         out = b""
         while at < len(steps) and steps[at].word in ("C", "c"):
             line = steps[at]
-            octets = unescape(line.text) + (b"\r\n" if line.word == "C" else b"")
+            octets = unescape(self.daemon.fill(line.text))
+            octets += b"\r\n" if line.word == "C" else b""
             self.note("C: %s" % line.text[:100])
             out += line.times * octets
             at += 1
@@ -351,6 +352,8 @@ class Player:
         bodies = b"\n".join(m.data for m in self.messages)
         if word == "delivered" and len(self.messages) != int(text):
             yield "%d" % len(self.messages)
+        elif word == "relay2-connections" and self.relays[-1].connections != int(text):
+            yield "%d" % self.relays[-1].connections
         elif word == "relay-got" and text not in self.commands:
             yield " / ".join(self.commands)
         elif word == "relay-got~" and not any(re.fullmatch(text, c) for c in self.commands):

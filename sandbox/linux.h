@@ -1,0 +1,22 @@
+/* Between the files of the Linux fence only. */
+#ifndef SANDBOX_LINUX_H
+#define SANDBOX_LINUX_H
+
+#include <stdbool.h>
+
+#include "sandbox/sandbox.h"
+
+/* landlock.c */
+int landlock_abi(void);		/* 0: this kernel has none */
+void landlock_session(void);	/* nothing at all */
+void landlock_reach(const struct sandbox_reach *);
+void landlock_probe(void);	/* may read */
+
+/* seccomp.c */
+void seccomp_make_filters(bool dirs);
+void seccomp_session(void);
+void seccomp_relay(void);
+void seccomp_imapfetch(void);
+void seccomp_no_exec(const char *role);
+
+#endif
