@@ -81,8 +81,9 @@ check:
 demo:
 	tests/demo
 
+# GOAL=units builds the unit tables so
 asan:
-	$(MAKE) BUILD=build-asan CC=clang HARDEN= LDHARDEN= FENCE=sandbox/null.o \
+	$(MAKE) $(GOAL) BUILD=build-asan CC=clang HARDEN= LDHARDEN= FENCE=sandbox/null.o \
 	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
 install: all
@@ -106,5 +107,7 @@ clean:
 	rm -rf build build-asan
 
 .PHONY: all check demo asan install uninstall lint clean
+
+include tests/unit/unit.mk
 
 -include $(DAEMON:%.o=$(BUILD)/%.d)

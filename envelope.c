@@ -253,6 +253,20 @@ log_refusal(const struct pending *p)
 	log_end(&line);
 }
 
+/* The beginning of a transaction; its end is told by transfer.c. */
+static void
+log_mail(void)
+{
+	struct log_line line;
+
+	log_start(&line, relay.order.id, "mail");
+	log_str(&line, "client", relay.order.client);
+	log_str(&line, "user", relay.order.user);
+	log_str(&line, "from", relay.from);
+	log_str(&line, "relay", relay.route->url);
+	log_end(&line);
+}
+
 static void
 take_remote_answer(const struct pending *p)
 {
@@ -260,6 +274,8 @@ take_remote_answer(const struct pending *p)
 
 	if (p->verb == RELAY_MAIL)
 		relay.mail = good;
+	if (p->verb == RELAY_MAIL && good)
+		log_mail();
 	if (p->verb == RELAY_RCPT && !good)
 		relay.rcpts--;
 	if (p->verb == RELAY_VRFY && !good &&
@@ -280,7 +296,8 @@ log_local_refusal(const struct pending *p)
 
 	if (reply_code(p->reply) / 100 < 4)
 		return;
-	reply_text(text, sizeof(text), p->reply, p->arg);
+	snprintf(text, 5, "%d ", reply_code(p->reply));
+	reply_text(text + 4, sizeof(text) - 4, p->reply, p->arg);
 	log_start(&line, relay.order.id, "refused");
 	log_str(&line, "client", relay.order.client);
 	log_str(&line, "user", relay.order.user);
@@ -293,6 +310,8 @@ static void
 answer_one(const struct pending *p, enum mta_status *status)
 {
 	if (p->local) {
+		if (p->verb == RELAY_MAIL && p->reply == R_DONE)
+			log_mail();
 		log_local_refusal(p);
 		relay_reply(FRAME_COMMAND, p->reply, p->arg);
 		return;

@@ -196,6 +196,8 @@ errand_lose_fetch(enum reply r)
 	if (session.fetch_deadline == 0)
 		return;
 	session.fetch_deadline = 0;
+	/* it may still write into the relay's channel: nothing good can follow */
+	errand_lose_relay(r);
 	smtp_fetch_done(&session.smtp, r, 0);
 }
 
@@ -329,7 +331,7 @@ errand_hear_monitor(void)
 	if (n == -1 && errno == EAGAIN)
 		return;
 	if (n != 1)
-		session_finish("the service has ended");
+		session_last_word(R_GOING_DOWN, "the service has ended");
 	if (frame->type == S_AUTH && frame->fd == -1)
 		take_verdict(frame);
 	else if (frame->type == S_RELAY && frame->fd != -1 &&

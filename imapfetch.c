@@ -32,6 +32,7 @@
 #include "frames.h"
 #include "imap/fetch.h"
 #include "imap/prepare.h"
+#include "sandbox/sandbox.h"
 
 #define MONITOR 3
 #define ACCOUNTS_MAX 32
@@ -226,7 +227,7 @@ log_fetch(const struct imap_choice *choice, enum fetch_verdict verdict,
 	if (account != NULL)
 		snprintf(server, sizeof(server), "%s:%u",
 		    account->server.host, account->server.port);
-	log_start(&line, order.session_id, "fetch");
+	log_start(&line, order.session_id, "burl");
 	log_str(&line, "user", order.user);
 	log_str(&line, "server", server);
 	log_str(&line, "mode", account == NULL ? "-" : modes[account->login]);
@@ -333,6 +334,18 @@ serve(void)
 	}
 }
 
+/* Names are resolved and files are read: neither is needed any more. */
+static void
+put_up_fence(void)
+{
+	struct sandbox_reach reach = { .n_ports = 0 };
+	size_t i;
+
+	for (i = 0; i < accounts_n && i < SANDBOX_PORTS_MAX; i++)
+		reach.ports[reach.n_ports++] = accounts[i].server.port;
+	sandbox_imapfetch(&reach);
+}
+
 int
 main(void)
 {
@@ -345,5 +358,6 @@ main(void)
 		fatal("imapfetch: libcurl cannot be started");
 	for (i = 0; i < accounts_n; i++)
 		imap_resolve(&accounts[i]);
+	put_up_fence();
 	serve();
 }

@@ -238,9 +238,15 @@ register_death(struct frame *frame)
 	begin_generation("crash");
 }
 
+/*
+ * The loop has ended. A signal that it has caught but not yet told of is
+ * told now; those that come later wait for the one who waits for them.
+ */
 _Noreturn static void
 finish(void)
 {
+	generation_block_signals();
+	event_base_loop(monitor.base, EVLOOP_NONBLOCK);
 	tls_keys_wipe();
 	if (generation_must_wait(monitor.service))
 		generation_wait_for_successors();
@@ -256,9 +262,11 @@ on_nursery(evutil_socket_t fd, short what, void *arg)
 	if (n == -1 && errno == EAGAIN)
 		return;
 	if (n != 1) {
-		if (monitor.stopping)
-			finish();
-		fatal("the nursery has died");
+		if (!monitor.stopping)
+			fatal("the nursery has died");
+		event_base_loopbreak(monitor.base);
+		event_free(monitor.nursery_readable);
+		return;
 	}
 	if (monitor.frame.type == N_NEWBORN)
 		register_newborn(&monitor.frame);
@@ -296,6 +304,7 @@ on_successor(evutil_socket_t fd, short what, void *arg)
 	} else {
 		log_event(NULL, "generation-failed", "the new one did not "
 		    "start, this one goes on; see the lines above");
+		monitor.failed_successor = monitor.successor;
 		monitor.successor = 0;
 	}
 	close((int)fd);
@@ -357,7 +366,9 @@ on_child(evutil_socket_t sig, short what, void *arg)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == monitor.successor && monitor.stopping)
 			monitor.successor = 0;
-		else if (!auth_child_ended(pid, status) &&
+		else if (pid != monitor.successor &&
+		    pid != monitor.failed_successor &&
+		    !auth_child_ended(pid, status) &&
 		    WIFSIGNALED(status))
 			log_event(NULL, "child-died", "imapfetch, pid %ld, "
 			    "signal %d", (long)pid, WTERMSIG(status));
@@ -391,8 +402,6 @@ void
 monitor_run(struct service *service, struct socket_set *sockets,
     const struct nursery *nursery)
 {
-	struct event *event;
-
 	monitor.service = service;
 	monitor.sockets = sockets;
 	monitor.nursery = *nursery;
@@ -402,9 +411,10 @@ monitor_run(struct service *service, struct socket_set *sockets,
 	monitor.base = event_base_new();
 	if (monitor.base == NULL)
 		fatal("monitor: no event loop");
-	event = event_new(monitor.base, nursery->channel,
+	monitor.nursery_readable = event_new(monitor.base, nursery->channel,
 	    EV_READ | EV_PERSIST, on_nursery, NULL);
-	if (event == NULL || event_add(event, NULL) == -1)
+	if (monitor.nursery_readable == NULL ||
+	    event_add(monitor.nursery_readable, NULL) == -1)
 		fatal("monitor: out of memory");
 	watch_signal(SIGHUP, on_hangup);
 	watch_signal(SIGTERM, on_terminate);
@@ -417,5 +427,5 @@ monitor_run(struct service *service, struct socket_set *sockets,
 	}
 	broker_start();
 	event_base_dispatch(monitor.base);
-	_exit(111);
+	finish();
 }

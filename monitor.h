@@ -51,7 +51,9 @@ struct monitor {
 	struct frame frame;	/* the one being handled */
 	bool stopping;		/* no new connections, end when empty */
 	unsigned born;		/* connections of this generation */
+	struct event *nursery_readable;
 	pid_t successor;	/* 0: none */
+	pid_t failed_successor;
 	int successor_fd;
 	time_t last_generation;
 };

@@ -218,6 +218,18 @@ work(void)
 	return false;
 }
 
+/* Best effort: the client may not be there to read it. */
+void
+session_last_word(enum reply r, const char *why)
+{
+	session.end = why;
+	if (!session.handshaking) {
+		smtp_close(&session.smtp, r);
+		write_client();
+	}
+	session_finish(why);
+}
+
 /* Deadlines and the loop */
 
 static int
@@ -258,11 +270,8 @@ check_deadlines(void)
 	}
 	if (now < session.idle_deadline)
 		return;
-	if (!session.handshaking && session.smtp.wait == WAIT_NOTHING) {
-		smtp_close(&session.smtp, R_IDLE);
-		session.end = "idle";
-		write_client();
-	}
+	if (!session.handshaking && session.smtp.wait == WAIT_NOTHING)
+		session_last_word(R_IDLE, "idle");
 	session_finish(session.handshaking ? "tls handshake took too long" :
 	    "client does not read");
 }

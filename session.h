@@ -41,6 +41,8 @@ extern struct session session;
 /* session.c */
 int64_t session_now_ms(void);
 _Noreturn void session_finish(const char *why);
+/* The same with a reply before it. */
+_Noreturn void session_last_word(enum reply, const char *why);
 
 /* errands.c */
 extern const struct smtp_ops errands;

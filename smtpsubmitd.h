@@ -71,6 +71,7 @@ int generation_next(const struct socket_set *, pid_t *);
 bool generation_took_over(int fd, pid_t);
 /* The main pid stays for whoever watches it, until its successors end. */
 bool generation_must_wait(const struct service *);
+void generation_block_signals(void);	/* first */
 _Noreturn void generation_wait_for_successors(void);
 void generation_notify_stopping(void);
 

@@ -66,12 +66,14 @@ static const char *
 take_number(const char *s, uint64_t max, uint64_t *value)
 {
 	const char *p = s;
+	uint64_t digit;
 
 	*value = 0;
 	for (; *p >= '0' && *p <= '9'; p++) {
-		if (*value > (max - (uint64_t)(*p - '0')) / 10)
+		digit = (uint64_t)(*p - '0');
+		if (digit > max || *value > (max - digit) / 10)
 			return NULL;
-		*value = *value * 10 + (uint64_t)(*p - '0');
+		*value = *value * 10 + digit;
 	}
 	return p == s ? NULL : p;
 }
@@ -88,8 +90,9 @@ bool
 conf_size(const char *s, uint64_t *octets)
 {
 	static const char units[] = "KMG";
-	const char *rest = take_number(s, INT64_MAX / (1 << 30), octets);
+	const char *rest = take_number(s, INT64_MAX, octets);
 	const char *unit;
+	unsigned shift;
 
 	if (rest == NULL)
 		return false;
@@ -98,7 +101,10 @@ conf_size(const char *s, uint64_t *octets)
 	unit = strchr(units, *rest);
 	if (unit == NULL || rest[1] != '\0')
 		return false;
-	*octets <<= 10 * (unit - units + 1);
+	shift = 10 * (unsigned)(unit - units + 1);
+	if (*octets > (uint64_t)INT64_MAX >> shift)
+		return false;
+	*octets <<= shift;
 	return true;
 }
 

@@ -38,7 +38,8 @@ login_matches(const char *user, const char *domain, const char *address)
 	char own[600];
 	size_t n = strlen(user);
 
-	if (n > 300 || strlen(domain) > 256)
+	/* "@example.org" as a name must not stand for a whole domain */
+	if (n == 0 || n > 300 || user[0] == '@' || strlen(domain) > 256)
 		return false;
 	memcpy(own, user, n + 1);
 	if (strchr(user, '@') == NULL) {

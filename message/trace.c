@@ -47,9 +47,9 @@ trace_received(const struct trace *trace, time_t when,
 		    trace->tls_cipher, trace->tls_version);
 	date(when, stamp, sizeof(stamp));
 	n = snprintf(buf, TRACE_MAX, "Received: %sby %s (smtpsubmitd)"
-	    " with ESMTP%s%s\r\n\tid %s.%u;\r\n\t%s\r\n", from,
-	    trace->hostname, tls ? "SA" : "A", tls_clause, trace->id,
-	    trace->message, stamp);
+	    " with ESMTP%s\r\n\tid %s.%u%s;\r\n\t%s\r\n", from,
+	    trace->hostname, tls ? "SA" : "A", trace->id, trace->message,
+	    tls_clause, stamp);
 	return n < 0 || n >= TRACE_MAX ? 0 : (size_t)n;
 }
 

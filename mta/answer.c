@@ -40,7 +40,7 @@ add_text(struct answer *answer, const char *p, size_t n)
 
 	for (i = 0; i < n && answer->len < ANSWER_MAX; i++)
 		answer->text[answer->len++] =
-		    (p[i] >= ' ' && p[i] <= '~') || p[i] == '\n' ? p[i] : '?';
+		    p[i] >= ' ' && p[i] <= '~' ? p[i] : '?';
 	answer->text[answer->len] = '\0';
 }
 
@@ -61,7 +61,7 @@ answer_line(struct answer *answer, const char *line, size_t n)
 		return ANSWER_BAD;
 	answer->code = code;
 	if (!first)
-		add_text(answer, "\n", 1);
+		answer->text[answer->len++] = '\n';
 	add_text(answer, line + n - (n > 4 ? n - 4 : 0), text);
 	return n > 3 && line[3] == '-' ? ANSWER_MORE : ANSWER_DONE;
 }
@@ -97,8 +97,10 @@ answer_for_client(const struct answer *answer, int *code, char *buf,
 	for (;; p = lf + 1) {
 		lf = strchr(p, '\n');
 		n = lf == NULL ? strlen(p) : (size_t)(lf - p);
-		if (size - len < n + 16)
+		if (size - len < n + 16) {
+			len -= len > 0;	/* and no empty line for the rest */
 			break;
+		}
 		if (enhanced_length(p, n, answer->code) == 0)
 			len += (size_t)snprintf(buf + len, size - len,
 			    "%d.0.0 ", answer->code / 100);

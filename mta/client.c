@@ -3,6 +3,7 @@
  * is in mta/body.c.
  */
 #include <errno.h>
+#include <netdb.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -418,27 +419,49 @@ try_address(struct mta *mta, const struct sockaddr_storage *ss,
 	return status;
 }
 
+/* "address: reason; " for each that failed */
+static void
+add_reason(const struct mta *mta, const struct sockaddr_storage *ss,
+    socklen_t len, char *all, size_t size)
+{
+	char address[64];
+
+	if (ss->ss_family == AF_UNIX || getnameinfo(
+	    (const struct sockaddr *)ss, len, address, sizeof(address), NULL,
+	    0, NI_NUMERICHOST) != 0)
+		strlcpy(address, "socket", sizeof(address));
+	if (all[0] != '\0')
+		strlcat(all, "; ", size);
+	strlcat(all, address, size);
+	strlcat(all, ": ", size);
+	strlcat(all, mta->why, size);
+}
+
 enum mta_status
 mta_open(struct mta *mta, const struct route *route,
     const struct sockaddr_storage *ss, const socklen_t *len, size_t n,
     const struct mta_settings *set)
 {
-	enum mta_status status;
+	enum mta_status status, worst = MTA_DOWN;
+	char reasons[sizeof(mta->why)] = "";
 	size_t i;
 
 	memset(mta, 0, sizeof(*mta));
 	mta->stream.fd = -1;
 	mta->route = route;
 	mta->set = set;
-	status = fail(mta, MTA_DOWN, "its name has no address");
 	for (i = 0; i < n; i++) {
 		status = try_address(mta, &ss[i], len[i]);
 		if (status == MTA_OK) {
 			mta->open = true;
-			break;
+			return MTA_OK;
 		}
+		if (worst == MTA_DOWN)
+			worst = status;
+		add_reason(mta, &ss[i], len[i], reasons, sizeof(reasons));
 	}
-	return status;
+	return fail(mta, worst, n == 0 ? "its name has no address" :
+	    reasons);
 }
 
 void

@@ -55,7 +55,7 @@ struct mta {
 	unsigned chunks;	/* BDATs whose answer is still to come */
 	bool finished;		/* it has the last octet: it may accept */
 	struct answer answer;	/* the last one */
-	char why[256];		/* text of the last failure, for the log */
+	char why[480];		/* text of the last failure, for the log */
 };
 
 /* Connects to the first address that answers, says EHLO, TLS, AUTH. */

@@ -32,12 +32,13 @@ is_host_octet(char c)
 static const char *
 parse_authority(const char *p, struct route *route)
 {
-	const char *end = *p == '[' ? strchr(p, ']') : strpbrk(p, ":/");
+	bool bracket = *p == '[';
+	const char *end = strpbrk(p, bracket ? "]/" : ":/");
 	char port[8];
 	uint64_t value;
 	size_t i, n;
 
-	p += *p == '[';
+	p += bracket;
 	n = end == NULL ? strlen(p) : (size_t)(end - p);
 	if (n == 0 || n >= sizeof(route->host))
 		return "a host name is expected";
@@ -47,7 +48,8 @@ parse_authority(const char *p, struct route *route)
 	memcpy(route->host, p, n);
 	route->host[n] = '\0';
 	p += n;
-	p += *p == ']';
+	if (bracket && *p++ != ']')
+		return "a bracket is not closed";
 	if (*p == ':') {
 		n = strcspn(++p, "/");
 		if (n == 0 || n >= sizeof(port))

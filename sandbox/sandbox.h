@@ -19,7 +19,6 @@
 struct sandbox_reach {
 	uint16_t ports[SANDBOX_PORTS_MAX];	/* TCP, to connect to */
 	size_t n_ports;
-	bool unix_sockets;
 	int dirs[SANDBOX_DIRS_MAX];		/* open; to write messages in */
 	size_t n_dirs;
 	const char *root;	/* its root directory, NULL: the empty one */

@@ -13,7 +13,8 @@
 #define BEFORE_LOGIN	1u	/* RFC 4954 4: allowed without authentication */
 #define NO_ARGUMENT	2u
 #define FORWARDED	4u	/* may be pending together with others */
-#define OBSOLETE	8u
+#define ALONE		8u	/* ... but not behind others */
+#define OBSOLETE	16u
 
 void
 note(struct command *c, const char *text)
@@ -58,7 +59,7 @@ check_login(const struct smtp *s)
 static void
 act_rset(struct smtp *s, const struct command *c)
 {
-	bool transaction = smtp_in_transaction(s);
+	bool transaction = smtp_in_transaction(s) && !s->t.gone;
 
 	(void)c;
 	smtp_forget(s);
@@ -109,7 +110,7 @@ static const struct row rows[] = {
 	    act_starttls },
 	{ "AUTH", BEFORE_LOGIN, "AUTH mechanism [initial-response]",
 	    check_auth, act_auth },
-	{ "MAIL", FORWARDED, "MAIL FROM:<address> [parameters]", check_mail,
+	{ "MAIL", FORWARDED | ALONE, "MAIL FROM:<address> [parameters]", check_mail,
 	    act_mail },
 	{ "RCPT", FORWARDED, "RCPT TO:<address> [parameters]", check_rcpt,
 	    act_rcpt },
@@ -190,7 +191,8 @@ smtp_command_line(struct smtp *s, const char *line, size_t n,
 		r = check_command(s, &c);
 	}
 	if (s->pending_count > 0 && (r != R_NONE ||
-	    !(c.row->flags & FORWARDED) || s->pending_count == PENDING_MAX)) {
+	    (c.row->flags & (FORWARDED | ALONE)) != FORWARDED ||
+	    s->pending_count == PENDING_MAX)) {
 		s->wait = WAIT_ANSWERS;
 		return false;
 	}

@@ -9,7 +9,9 @@ check_body(const struct smtp *s)
 {
 	if (!s->t.mail)
 		return R_NEED_MAIL;
-	if (s->t.error != R_NONE || s->t.early_code != 0)
+	if (s->t.gone && !s->t.chunked)
+		return s->t.error;
+	if (s->t.told)
 		return R_CHUNK_FAILED;
 	if (s->t.rcpt_tried == 0)
 		return R_NEED_RCPT;
@@ -121,7 +123,7 @@ act_burl(struct smtp *s, const struct command *c)
 	s->chunk_fetched = true;
 	s->chunk_error = R_NONE;
 	s->t.chunked = true;
-	if (r != R_NONE) {
+	if (r != R_NONE || smtp_body_is_lost(s)) {
 		smtp_fetch_done(s, r, 0);
 		return;
 	}

@@ -87,7 +87,7 @@ check_mail(const struct smtp *s, struct command *c)
 
 	if (!s->ehlo)
 		return R_NEED_EHLO;
-	if (s->t.mail || s->t.mail_pending > 0)
+	if (smtp_in_transaction(s) && !s->t.gone)
 		return R_MAIL_GIVEN;
 	if (!take_prefix("FROM:", &p, &n))
 		return bad_syntax(c);
@@ -103,6 +103,7 @@ check_mail(const struct smtp *s, struct command *c)
 void
 act_mail(struct smtp *s, const struct command *c)
 {
+	smtp_forget(s);	/* what a refused MAIL may have left */
 	s->t.mail_pending++;
 	smtp_relay(s, RELAY_MAIL, c->arg, c->n);
 }
@@ -136,6 +137,8 @@ check_rcpt(const struct smtp *s, struct command *c)
 		return R_NEED_MAIL;
 	if (s->t.chunked)
 		return R_RCPT_AFTER_CHUNK;
+	if (s->t.gone)
+		return s->t.error;
 	if (!take_prefix("TO:", &p, &n))
 		return bad_syntax(c);
 	used = path_parse(p, n, &path);

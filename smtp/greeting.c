@@ -107,7 +107,7 @@ act_ehlo(struct smtp *s, const struct command *c)
 		add(&lines, "250-BURL%s\r\n", s->authenticated ?
 		    s->set->burl : "");
 	add(&lines, "250-ENHANCEDSTATUSCODES\r\n");
-	if (s->set->has_certificate && !s->tls)
+	if (s->set->has_certificate && !s->tls && !s->authenticated)
 		add(&lines, "250-STARTTLS\r\n");
 	if (auth_is_offered(s))
 		add(&lines, "250-AUTH PLAIN LOGIN\r\n");
@@ -124,6 +124,9 @@ check_starttls(const struct smtp *s, struct command *c)
 		return R_STARTTLS_ACTIVE;
 	if (!s->set->has_certificate)
 		return R_STARTTLS_OFF;
+	/* RFC 3207 4.2 would have the login forgotten; nobody wants that */
+	if (s->authenticated)
+		return R_STARTTLS_LATE;
 	/* whoever put it there, it must not be taken for protected input */
 	if (c->more_behind)
 		return R_STARTTLS_PIPELINED;
@@ -146,10 +149,8 @@ check_auth(const struct smtp *s, struct command *c)
 
 	if (!s->ehlo)
 		return R_NEED_EHLO;
-	if (s->authenticated)
+	if (s->authenticated)	/* and so none in a transaction */
 		return R_AUTH_TWICE;
-	if (smtp_in_transaction(s))
-		return R_AUTH_IN_TRANSACTION;
 	if (!auth_is_offered(s))
 		return R_AUTH_NEEDS_TLS;
 	if (mechanism == 0 || mechanism + 1 == c->n)

@@ -12,12 +12,6 @@
 #define PIECE_MAX (64 * 1024)
 
 static bool
-body_is_lost(const struct smtp *s)
-{
-	return s->t.error != R_NONE || s->t.early_code != 0;
-}
-
-static bool
 count_octets(struct smtp *s, size_t n)
 {
 	s->t.octets += n;
@@ -43,6 +37,7 @@ say_why(struct smtp *s)
 {
 	char limit[24];
 
+	s->t.told = true;
 	if (s->t.early_code != 0) {
 		smtp_put_answer(s, s->t.early_code, s->t.early_text,
 		    strlen(s->t.early_text));
@@ -67,7 +62,7 @@ end_message(struct smtp *s)
 	if (s->t.error == R_NONE && !pass_body(s, NULL, 0, true))
 		return false;
 	s->mode = MODE_COMMAND;
-	if (!body_is_lost(s)) {
+	if (!smtp_body_is_lost(s)) {
 		s->wait = WAIT_FINAL;
 		return true;
 	}
@@ -88,7 +83,7 @@ data_input(struct smtp *s, const char *in, size_t n)
 		return 0;
 	}
 	used = data_read(&s->data, in, n, out, sizeof(out), &len);
-	if (!body_is_lost(s) && len > 0 && count_octets(s, len) &&
+	if (!smtp_body_is_lost(s) && len > 0 && count_octets(s, len) &&
 	    !pass_body(s, out, len, false)) {
 		s->t.octets -= len;
 		s->data = before;
@@ -119,7 +114,7 @@ end_chunk(struct smtp *s)
 		return;
 	}
 	s->mode = MODE_COMMAND;
-	if (body_is_lost(s)) {
+	if (smtp_body_is_lost(s)) {
 		say_why(s);
 		return;
 	}
@@ -148,7 +143,7 @@ chunk_input(struct smtp *s, const char *in, size_t n)
 
 	if (len > s->chunk_left)
 		len = (size_t)s->chunk_left;
-	if (s->chunk_error == R_NONE && !body_is_lost(s) && len > 0 &&
+	if (s->chunk_error == R_NONE && !smtp_body_is_lost(s) && len > 0 &&
 	    count_octets(s, len) && !pass_body(s, in, len, false)) {
 		s->t.octets -= len;
 		return 0;
@@ -221,14 +216,15 @@ line_input(struct smtp *s, char *in, size_t n)
 		return limit;
 	}
 	len = (size_t)(lf + 1 - in);
-	if (len < 2 || lf[-1] != '\r')
-		return bare_line(s) ? len : 0;
-	if (s->mode == MODE_AUTH)
+	if (len < 2 || lf[-1] != '\r') {
+		if (!bare_line(s))
+			return 0;
+	} else if (s->mode == MODE_AUTH) {
 		smtp_auth_line(s, in, len - 2);
-	else if (!smtp_command_line(s, in, len - 2, len < n))
+	} else if (!smtp_command_line(s, in, len - 2, len < n)) {
 		return 0;
-	if (limit == AUTH_LINE_MAX)
-		explicit_bzero(in, len);
+	}
+	explicit_bzero(in, len);	/* a password may stand anywhere */
 	return len;
 }
 

@@ -83,7 +83,7 @@ smtp_forget(struct smtp *s)
 void
 smtp_reset(struct smtp *s)
 {
-	if (smtp_in_transaction(s))
+	if (smtp_in_transaction(s) && !s->t.gone)
 		smtp_relay(s, RELAY_RSET_SILENT, NULL, 0);
 	smtp_forget(s);
 }
@@ -96,11 +96,17 @@ smtp_relay(struct smtp *s, enum relay_verb verb, const char *p, size_t n)
 	s->ops->relay(s->arg, verb, p, n);
 }
 
+bool
+smtp_body_is_lost(const struct smtp *s)
+{
+	return s->t.error != R_NONE || s->t.early_code != 0;
+}
+
 /* The body will not be delivered; the client hears why at its end. */
 void
 smtp_fail_body(struct smtp *s, enum reply r)
 {
-	if (s->t.error != R_NONE || s->t.early_code != 0)
+	if (smtp_body_is_lost(s))
 		return;
 	s->t.error = r;
 	smtp_relay(s, RELAY_RSET_SILENT, NULL, 0);
@@ -230,7 +236,10 @@ smtp_relay_gone(struct smtp *s, enum reply r)
 	size_t n = reply_text(text, sizeof(text), r, NULL);
 
 	while (s->pending_count > 0)
-		pending_answer(s, reply_code(r), text, n);
+		if (s->pending[s->pending_first] == RELAY_RSET)
+			pending_answer(s, 250, "2.0.0 OK", 8);	/* it is */
+		else
+			pending_answer(s, reply_code(r), text, n);
 	if (s->wait == WAIT_FINAL) {
 		smtp_reply(s, R_RELAY_UNKNOWN, NULL);
 		smtp_forget(s);
@@ -239,12 +248,11 @@ smtp_relay_gone(struct smtp *s, enum reply r)
 	}
 	if (s->wait == WAIT_BODY)
 		s->wait = WAIT_NOTHING;
-	if (s->mode != MODE_COMMAND || s->t.chunked) {
-		if (s->t.error == R_NONE && s->t.early_code == 0)
-			s->t.error = r;
-	} else {
-		smtp_forget(s);
-	}
+	if (!smtp_in_transaction(s))
+		return;
+	s->t.gone = true;
+	if (!smtp_body_is_lost(s))
+		s->t.error = r;
 }
 
 void

@@ -93,6 +93,8 @@ struct transaction {
 	unsigned chunks;
 	uint64_t octets;
 	enum reply error;	/* of the body, R_NONE if there is none */
+	bool told;		/* the client has heard of it */
+	bool gone;		/* the relay has, with all it knew */
 	int early_code;		/* the relay's answer before the end, or 0 */
 	char *early_text;
 };
@@ -136,7 +138,7 @@ void smtp_greet(struct smtp *);
 
 /*
  * Takes what it can of the input and returns how much that was; stops when
- * `wait` says so. Lines of AUTH are wiped in the buffer.
+ * `wait` says so. Lines are wiped in the buffer, for AUTH's sake.
  */
 size_t smtp_input(struct smtp *, char *in, size_t n);
 
@@ -167,6 +169,7 @@ void smtp_relay(struct smtp *, enum relay_verb, const char *p, size_t n);
 void smtp_forget(struct smtp *);
 void smtp_reset(struct smtp *);
 void smtp_fail_body(struct smtp *, enum reply);
+bool smtp_body_is_lost(const struct smtp *);
 /* A line without its CRLF; false: not now, the same line again later. */
 bool smtp_command_line(struct smtp *, const char *line, size_t n,
     bool more_behind);

@@ -4,6 +4,7 @@ usage: imapfetch_cases.py BUILD SCRATCH hostile | dovecot | cyrus
 """
 import os
 import re
+import signal
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -27,6 +28,8 @@ SECTIONS = {"hostile": hostile, "dovecot": dovecot, "cyrus": cyrus}
 
 
 def main():
+    # so that the labs are stopped
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
     build, scratch, section = sys.argv[1:4]
     bench = Bench(build, scratch, section)
     SECTIONS[section](bench)

@@ -1,6 +1,7 @@
 """imapfetch against real servers, private instances from tests/lab."""
 import imaplib
 import os
+import random
 import re
 import socket
 import ssl
@@ -17,10 +18,16 @@ imaplib.Commands["RESETKEY"] = ("AUTH", "SELECTED")
 
 
 def free_ports(n):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
+    """Below the range the kernel hands out, or others would take them."""
+    ports = []
+    while len(ports) < n:
+        port = random.randrange(20000, 32000)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        if port not in ports:
+            ports.append(port)
     return ports
 
 

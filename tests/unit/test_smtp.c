@@ -363,7 +363,8 @@ respond(bool all)
 static void
 take_output(void)
 {
-	const char *p = run.s.out, *end = p + run.s.out_len, *crlf;
+	const char *p = run.s.out_len > 0 ? run.s.out : "", *crlf;
+	const char *end = p + run.s.out_len;
 	size_t n;
 
 	for (; p < end; p = crlf + 2) {
@@ -456,6 +457,7 @@ end(const struct row *row, const char *how, size_t cut)
 		run.body = 0;
 	}
 	end_body();
+	run.calls[run.n_calls] = '\0';
 	len -= len > 0 && row->out[len - 1] == ',';
 	snprintf(name, sizeof(name), "%s (%s, cut at %zu%s%s)", row->name,
 	    how, cut, run.eager ? ", eager" : "",

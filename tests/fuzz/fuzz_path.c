@@ -1,0 +1,67 @@
+/*
+ * smtp/path.c, smtp/param.c: what is accepted holds no octet that could
+ * harm a command line or a Received field, and read again is the same.
+ */
+#include "smtp/param.h"
+#include "smtp/path.h"
+#include "tests/fuzz/fuzz.h"
+
+static void
+check_path(const struct path *path)
+{
+	char again[ADDRESS_MAX + 3];
+	struct path other;
+	int n = snprintf(again, sizeof(again), "<%s>", path->address);
+
+	MUST(strlen(path->address) <= ADDRESS_MAX);
+	MUST(is_printable(path->address, strlen(path->address)));
+	MUST(path->local_len <= LOCAL_PART_MAX);
+	MUST(path_parse(again, (size_t)n, &other) == (size_t)n);
+	MUST(memcmp(path, &other, sizeof(other)) == 0);
+	MUST(path_complete(&other, "example.org"));
+	MUST(other.local_len == 0 || other.has_domain);
+	MUST(path->has_domain || other.local_len == 0 ||
+	    path_is_qualified(&other));
+}
+
+static void
+check_params(const char *p, size_t n)
+{
+	struct mail_params mail;
+	struct rcpt_params rcpt;
+	struct param_error error;
+
+	if (mail_params_parse(p, n, &mail, &error) == PARAM_OK) {
+		MUST(is_printable(p, n));
+		MUST(strlen(mail.envid) <= 100 && strlen(mail.auth) <= 500);
+		MUST(xtext_is_valid(mail.envid, strlen(mail.envid)));
+		MUST(strcmp(mail.auth, "<>") == 0 ||
+		    xtext_is_valid(mail.auth, strlen(mail.auth)));
+	}
+	MUST(is_printable(error.name, strlen(error.name)));
+	if (rcpt_params_parse(p, n, &rcpt, &error) == PARAM_OK)
+		MUST(is_printable(rcpt.notify, strlen(rcpt.notify)) &&
+		    is_printable(rcpt.orcpt, strlen(rcpt.orcpt)));
+	MUST(is_printable(error.name, strlen(error.name)));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *p = exact(data, size, false);
+	struct path path;
+	size_t used;
+
+	used = path_parse(p, size, &path);
+	MUST(used <= size);
+	if (used > 0)
+		check_path(&path);
+	check_params(p + used, size - used);
+	if (helo_is_valid(p, size))
+		MUST(size <= 256 && is_printable(p, size) &&
+		    memchr(p, ' ', size) == NULL &&
+		    memchr(p, '(', size) == NULL &&
+		    memchr(p, ')', size) == NULL);
+	free(p);
+	return 0;
+}
