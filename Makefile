@@ -88,19 +88,21 @@ asan:
 
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) \
-	    $(DESTDIR)$(MANDIR)/man8
+	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
 	install -m 755 $(BUILD)/smtpsubmitd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/imapfetch $(BUILD)/auth-reply \
 	    $(BUILD)/checkpassword-file $(BUILD)/checkpassword-pam $(DESTDIR)$(LIBEXECDIR)/
+	install -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5/
 	install -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8/
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/smtpsubmitd
 	rm -rf $(DESTDIR)$(LIBEXECDIR)
+	cd man && for page in *.5; do rm -f $(DESTDIR)$(MANDIR)/man5/$$page; done
 	cd man && for page in *.8; do rm -f $(DESTDIR)$(MANDIR)/man8/$$page; done
 
 lint:
-	mandoc -Tlint -Wwarning man/*.8
+	mandoc -Tlint -Wwarning man/*.[58]
 	clang-format --dry-run -Werror *.[ch] */*.[ch] || true
 
 clean:

@@ -4,7 +4,7 @@
  * first.
  */
 #include <errno.h>
-#include <grp.h>
+#include <netdb.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@
 
 #include "base/conf.h"
 #include "base/secret.h"
+#include "smtp/path.h"
 #include "words.h"
 
 #ifndef LIBEXECDIR
@@ -35,13 +36,18 @@ static void complain(struct reading *, const char *, ...)
 static void
 complain(struct reading *reading, const char *fmt, ...)
 {
+	char text[1024];
 	va_list ap;
 
-	fprintf(stderr, "%s:%u: ", reading->path, reading->line);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	if (log_is_syslog())
+		log_event(NULL, "config-error", "%s:%u: %s", reading->path,
+		    reading->line, text);
+	else
+		fprintf(stderr, "%s:%u: %s\n", reading->path, reading->line,
+		    text);
 	reading->errors++;
 }
 
@@ -99,12 +105,24 @@ set_defaults(struct config *c)
 	strlcpy(c->user, DEFAULT_USER, sizeof(c->user));
 }
 
+/* The machine's name, with its domain if the name service knows it. */
 static void
 default_hostname(struct config *c)
 {
-	if (c->hostname[0] == '\0' &&
-	    gethostname(c->hostname, sizeof(c->hostname) - 1) == -1)
+	struct addrinfo hints = { .ai_flags = AI_CANONNAME }, *ai;
+
+	if (c->hostname[0] != '\0')
+		return;
+	if (gethostname(c->hostname, sizeof(c->hostname) - 1) == -1 ||
+	    !helo_is_valid(c->hostname, strlen(c->hostname)))
 		strlcpy(c->hostname, "localhost", sizeof(c->hostname));
+	if (strchr(c->hostname, '.') != NULL ||
+	    getaddrinfo(c->hostname, NULL, &hints, &ai) != 0)
+		return;
+	if (ai->ai_canonname != NULL && strchr(ai->ai_canonname, '.') &&
+	    helo_is_valid(ai->ai_canonname, strlen(ai->ai_canonname)))
+		strlcpy(c->hostname, ai->ai_canonname, sizeof(c->hostname));
+	freeaddrinfo(ai);
 }
 
 static void
@@ -142,6 +160,42 @@ append_auth_reply(struct reading *reading, struct config *c)
 	c->auth[c->n_auth] = config_copy(path);
 }
 
+/* A password goes over verified TLS, or stays on this machine. */
+static void
+check_credentials(struct reading *reading, const struct config *c)
+{
+	const struct route *route;
+
+	for (route = c->routes; route < c->routes + c->n_routes; route++)
+		if (route->kind == ROUTE_SMTP && !route_is_loopback(route) &&
+		    route->tls == ROUTE_TLS_OFFERED)
+			complain(reading, "relay-credentials: %s is not "
+			    "verified, smtps:// or smtp+starttls:// is "
+			    "needed", route->url);
+}
+
+/* A relay process sees one directory. */
+static void
+check_places(struct reading *reading, const struct config *c)
+{
+	const char *first = NULL, *path;
+	size_t i, n = 0;
+
+	for (i = 0; i < c->n_routes; i++) {
+		path = c->routes[i].path;
+		if (c->routes[i].kind != ROUTE_LMTP || path[0] == '\0')
+			continue;
+		if (first == NULL) {
+			first = path;
+			n = (size_t)(strrchr(path, '/') - path) + 1;
+		} else if (strncmp(first, path, n) != 0 ||
+		    strchr(path + n, '/') != NULL) {
+			complain(reading, "relay: the sockets of all "
+			    "lmtp:///path must be in one directory");
+		}
+	}
+}
+
 /* What only shows when all lines are read; told of the last line. */
 static void
 check_whole(struct reading *reading, struct config *c)
@@ -162,6 +216,9 @@ check_whole(struct reading *reading, struct config *c)
 		    "`tls off` must be said");
 	if (c->tls == TLS_POLICY_OFF)
 		c->n_certificates = 0;
+	if (c->relay_credentials != NULL)
+		check_credentials(reading, c);
+	check_places(reading, c);
 	for (i = 0; i < c->n_listens; i++)
 		if (c->listens[i].tls && c->n_certificates == 0)
 			complain(reading, "listen: tls needs a certificate");
@@ -204,4 +261,22 @@ config_senders(const struct config *c, const char *login)
 		if (strcmp(c->senders[i].login, login) == 0)
 			return c->senders[i].addresses;
 	return "";
+}
+
+bool
+config_check_logins(const struct config *c, char *error, size_t size)
+{
+	char user[256], password[256];
+	bool good = true;
+	size_t i;
+
+	if (c->relay_credentials != NULL)
+		good = secret_read_login(c->relay_credentials, user, password,
+		    sizeof(user), error, size);
+	for (i = 0; i < c->n_imaps && good; i++)
+		if (c->imaps[i].credentials != NULL)
+			good = secret_read_login(c->imaps[i].credentials,
+			    user, password, sizeof(user), error, size);
+	explicit_bzero(password, sizeof(password));
+	return good;
 }

@@ -66,7 +66,7 @@ struct config {
 	uint64_t max_size, max_header;
 	unsigned max_recipients, max_connections, max_per_source;
 	unsigned idle_timeout, relay_timeout, imap_timeout;	/* ms */
-	bool received_client;
+	bool received_client, relay_xclient;
 	char user[64];
 	uid_t uid;		/* of the roles when started as root */
 	gid_t gid;
@@ -82,6 +82,9 @@ struct config {
  * wrong, what is allowed`. Returns their number.
  */
 unsigned config_load(const char *path, struct config *);
+
+/* For -n: whether the files with logins can be read; a text if not. */
+bool config_check_logins(const struct config *, char *error, size_t size);
 
 /* The addresses a login may send as: "" means the login itself. */
 const char *config_senders(const struct config *, const char *login);

@@ -48,7 +48,9 @@ static int
 spawn_imapfetch(int channel)
 {
 	static char path_variable[] = "PATH=/usr/bin:/bin";
-	char path[4096], *argv[] = { path, NULL };
+	static char to_syslog[] = "syslog";
+	char path[4096];
+	char *argv[] = { path, log_is_syslog() ? to_syslog : NULL, NULL };
 	char *env[] = { path_variable, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;

@@ -347,10 +347,12 @@ put_up_fence(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
+	bool syslog = argc > 1 && strcmp(argv[1], "syslog") == 0;
 	size_t i;
 
+	log_open(syslog ? LOG_TO_SYSLOG : LOG_TO_STDERR, 0);
 	start_clean();
 	take_orders();
 	drop_privileges();

@@ -172,9 +172,9 @@ report(const struct addresses *addresses)
 	r.ehlo = relay.mta.ehlo;
 	if (addresses != NULL)
 		memcpy(r.addresses, addresses, sizeof(r.addresses));
-	/* how it takes our login is not what clients are told */
-	r.ehlo.capabilities &= ~(uint32_t)(CAP_AUTH | CAP_AUTH_PLAIN |
-	    CAP_AUTH_LOGIN | CAP_STARTTLS);
+	/* how it takes our login is nothing for clients */
+	r.ehlo.capabilities &= CAP_PIPELINING | CAP_8BITMIME | CAP_CHUNKING |
+	    CAP_DSN | CAP_SIZE | CAP_ENHANCED;
 	if (addresses == NULL && memcmp(&r.ehlo, &relay.service->relay,
 	    sizeof(r.ehlo)) == 0)
 		return;

@@ -182,6 +182,11 @@ take_order(void)
 	    frame.type != O_CHANNEL || frame.fd == -1)
 		_exit(111);
 	relay.session = frame.fd;
+	if (relay.service->conf.relay_xclient) {
+		relay.set.client = relay.order.client;
+		relay.set.helo = relay.helo;
+		relay.set.login = relay.order.user;
+	}
 	relay.set.user = relay.order.relay_user;
 	relay.set.password = relay.order.relay_password;
 }

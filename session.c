@@ -147,12 +147,33 @@ read_client(void)
 	return false;
 }
 
+/* -v: what the client is told. Prompts for a login are no secret. */
+static void
+log_replies(const char *p, size_t n)
+{
+	struct log_line line;
+	const char *crlf;
+
+	while ((crlf = memmem(p, n, "\r\n", 2)) != NULL) {
+		log_begin(&line, "reply");
+		log_bytes(&line, "text", p, (size_t)(crlf - p));
+		log_end(&line);
+		n -= (size_t)(crlf + 2 - p);
+		p = crlf + 2;
+	}
+}
+
 static void
 feed(void)
 {
 	size_t used;
 
+	size_t before = session.smtp.out_len;
+
 	used = smtp_input(&session.smtp, session.in, session.in_len);
+	if (log_verbose() && session.smtp.out_len > before)
+		log_replies(session.smtp.out + before,
+		    session.smtp.out_len - before);
 	if (used > 0 && used < session.in_len)
 		memmove(session.in, session.in + used, session.in_len - used);
 	session.in_len -= used;

@@ -147,10 +147,26 @@ check_and_exit(const struct options *options, struct config *conf)
 	if (!tls_keys_load(conf->certificates, conf->n_certificates, error,
 	    sizeof(error)))
 		errx(EXIT_CONFIG, "%s", error);
+	if (!config_check_logins(conf, error, sizeof(error)))
+		errx(EXIT_CONFIG, "%s", error);
 	sandbox_describe(fences, sizeof(fences));
 	printf("%s: ok\n", options->file);
 	printf("fences: %s\n", fences);
 	exit(0);
+}
+
+/* TLS at once may also be asked for by a socket's name, its port, or -t. */
+static void
+check_sockets(const struct config *conf)
+{
+	bool tls = sockets.connected != -1 && sockets.connected_tls;
+	size_t i;
+
+	for (i = 0; i < sockets.n; i++)
+		tls |= sockets.tls[i];
+	if (tls && conf->n_certificates == 0)
+		errx(EXIT_CONFIG, "a socket is for TLS at once, but there is "
+		    "no certificate");
 }
 
 static bool
@@ -176,6 +192,9 @@ main(int argc, char **argv)
 	read_options(argc, argv, &options);
 	generation_start(command_again(argv, &options));
 	activation_find(&sockets, options.tls);
+	/* whoever starts us reads stderr, but behind a SIGHUP is nobody */
+	if (generation_is_successor() && !options.debug)
+		log_open(LOG_TO_SYSLOG, 0);
 	if (config_load(options.file, conf) > 0)
 		exit(EXIT_CONFIG);
 	if (options.check)
@@ -183,6 +202,7 @@ main(int argc, char **argv)
 	service.foreground = options.debug;
 	if (!sockets.from_system && !activation_listen(&sockets, conf))
 		exit(EXIT_CONFIG);
+	check_sockets(conf);
 	prepare_tls(conf);
 	if (!options.debug && !sockets.from_system && daemon(1, 0) == -1)
 		err(71, "daemon");

@@ -214,20 +214,32 @@ read_senders_file(struct config *c, const char *path)
 static const char *
 read_senders(struct config *c, const struct conf_line *l)
 {
+	char *path;
+	const char *why;
+
 	c->senders_any = strcmp(l->word[1], "any") == 0;
-	return c->senders_any ? NULL : read_senders_file(c, l->word[1]);
+	if (c->senders_any)
+		return NULL;
+	why = file_word(l->word[1], &path);
+	if (why == NULL)
+		why = read_senders_file(c, path);
+	free(path);
+	return why;
 }
 
 static const char *
-number_word(const char *s, uint64_t min, unsigned *slot)
+number_word(const char *s, uint64_t max, unsigned *slot)
 {
+	static char why[64];
 	uint64_t value;
 
-	if (!conf_number(s, 1000000, &value) || value < min)
-		return min == 0 ? "a number from 0 to 1000000 is expected" :
-		    "a number from 1 to 1000000 is expected";
-	*slot = (unsigned)value;
-	return NULL;
+	if (conf_number(s, max, &value) && value > 0) {
+		*slot = (unsigned)value;
+		return NULL;
+	}
+	snprintf(why, sizeof(why), "a number from 1 to %llu is expected",
+	    (unsigned long long)max);
+	return why;
 }
 
 static const char *
@@ -258,7 +270,7 @@ size_word(const char *s, uint64_t min, uint64_t max, uint64_t *slot)
 static const char *
 read_auth_tries(struct config *c, const struct conf_line *l)
 {
-	return number_word(l->word[1], 1, &c->auth_tries);
+	return number_word(l->word[1], 100, &c->auth_tries);
 }
 
 static const char *
@@ -282,25 +294,25 @@ read_max_header(struct config *c, const struct conf_line *l)
 static const char *
 read_max_recipients(struct config *c, const struct conf_line *l)
 {
-	return number_word(l->word[1], 1, &c->max_recipients);
+	return number_word(l->word[1], 1000000, &c->max_recipients);
 }
 
 static const char *
 read_max_connections(struct config *c, const struct conf_line *l)
 {
-	return number_word(l->word[1], 1, &c->max_connections);
+	return number_word(l->word[1], 1000000, &c->max_connections);
 }
 
 static const char *
 read_max_per_source(struct config *c, const struct conf_line *l)
 {
-	return number_word(l->word[1], 1, &c->max_per_source);
+	return number_word(l->word[1], 1000000, &c->max_per_source);
 }
 
 static const char *
 read_max_auth_helpers(struct config *c, const struct conf_line *l)
 {
-	return number_word(l->word[1], 1, &c->max_auth_helpers);
+	return number_word(l->word[1], 1000000, &c->max_auth_helpers);
 }
 
 static const char *
@@ -367,6 +379,13 @@ read_received_client(struct config *c, const struct conf_line *l)
 }
 
 static const char *
+read_relay_xclient(struct config *c, const struct conf_line *l)
+{
+	return conf_yes_no(l->word[1], &c->relay_xclient) ? NULL :
+	    "yes or no is expected";
+}
+
+static const char *
 read_user(struct config *c, const struct conf_line *l)
 {
 	if (strlen(l->word[1]) >= sizeof(c->user))
@@ -408,6 +427,7 @@ const struct word config_words[] = {
 	{ "relay", 1, CONF_WORDS_MAX, false, read_relay },
 	{ "relay-credentials", 1, 1, false, read_relay_credentials },
 	{ "relay-ca", 1, 1, false, read_relay_ca },
+	{ "relay-xclient", 1, 1, false, read_relay_xclient },
 	{ "imap", 2, 4, true, read_imap },
 	{ "senders", 1, 1, false, read_senders },
 	{ "max-size", 1, 1, false, read_max_size },

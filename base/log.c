@@ -29,6 +29,12 @@ log_verbose(void)
 	return verbosity;
 }
 
+int
+log_is_syslog(void)
+{
+	return target == LOG_TO_SYSLOG;
+}
+
 static void
 put(struct log_line *line, const char *s, size_t n)
 {

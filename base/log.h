@@ -25,6 +25,7 @@ struct log_line {
 /* Opens syslog at once, so that it works in a chroot and a jail later. */
 void log_open(enum log_target, int verbose);
 int log_verbose(void);
+int log_is_syslog(void);
 
 /* session may be NULL: "session=-". */
 void log_start(struct log_line *, const char *session, const char *event);

@@ -15,6 +15,7 @@
 #include "base/tls.h"
 #include "mta/client.h"
 #include "mta/io.h"
+#include "smtp/param.h"
 #include "smtp/sasl.h"
 
 static enum mta_status
@@ -271,6 +272,43 @@ start_tls(struct mta *mta, bool verify)
 	return status == MTA_OK ? say_hello(mta) : status;
 }
 
+/*
+ * XCLIENT, as Postfix has it: the client's address, name and login, each as
+ * xtext. The server then begins anew, with a greeting.
+ */
+static enum mta_status
+introduce_client(struct mta *mta)
+{
+	static const struct {
+		enum capability bit;
+		const char *name;
+	} names[] = {
+		{ CAP_XCLIENT_ADDR, " ADDR=" }, { CAP_XCLIENT_HELO, " HELO=" },
+		{ CAP_XCLIENT_LOGIN, " LOGIN=" },
+		{ CAP_XCLIENT_PROTO, " PROTO=" }
+	};
+	const char *values[] = { mta->set->client, mta->set->helo,
+	    mta->set->login, "ESMTP" };
+	char line[1024] = "XCLIENT", value[800];
+	enum mta_status status;
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		if (!(mta->ehlo.capabilities & names[i].bit) ||
+		    !xtext_encode(values[i], value, sizeof(value)))
+			continue;
+		strlcat(line, names[i].name, sizeof(line));
+		if (i == 0 && strchr(value, ':') != NULL)
+			strlcat(line, "IPV6:", sizeof(line));
+		strlcat(line, value, sizeof(line));
+	}
+	mta_put(mta, "%s", line);
+	status = ask(mta);
+	if (status == MTA_OK && mta->answer.code != 220)
+		return fail(mta, MTA_DOWN, mta->answer.text);
+	return status == MTA_OK ? say_hello(mta) : status;
+}
+
 static enum mta_status
 login_result(struct mta *mta, enum mta_status status)
 {
@@ -387,6 +425,9 @@ introduce(struct mta *mta, bool try_tls)
 	if (tls == ROUTE_TLS_STARTTLS || (tls == ROUTE_TLS_OFFERED &&
 	    try_tls && (mta->ehlo.capabilities & CAP_STARTTLS)))
 		status = start_tls(mta, tls == ROUTE_TLS_STARTTLS);
+	if (status == MTA_OK && mta->set->client != NULL &&
+	    (mta->ehlo.capabilities & CAP_XCLIENT))
+		status = introduce_client(mta);
 	return status == MTA_OK ? authenticate(mta) : status;
 }
 

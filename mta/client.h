@@ -30,6 +30,8 @@ enum mta_status {
 struct mta_settings {
 	const char *hostname;	/* for EHLO */
 	const char *user, *password;	/* "" : none */
+	/* whom we speak for, to a server that offers XCLIENT; NULL: not told */
+	const char *client, *helo, *login;
 	struct tls_config *verified, *opportunistic;
 	unsigned timeout;	/* ms for each step */
 };

@@ -139,6 +139,7 @@ sandbox_nursery(void)
 void
 sandbox_imapfetch(const struct sandbox_reach *reach)
 {
+	seccomp_make_imapfetch();
 	limit(RLIMIT_NPROC, 0);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, 64);

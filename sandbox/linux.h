@@ -16,6 +16,7 @@ void landlock_probe(void);	/* may read */
 void seccomp_make_filters(bool dirs);
 void seccomp_session(void);
 void seccomp_relay(void);
+void seccomp_make_imapfetch(void);	/* needs a file for a moment */
 void seccomp_imapfetch(void);
 void seccomp_no_exec(const char *role);
 

@@ -119,7 +119,8 @@ static const int never[] = {
 	SCMP_SYS(mknod), SCMP_SYS(open_by_handle_at), SCMP_SYS(quotactl),
 };
 
-static struct sock_fprog session_filter, relay_filter, no_exec_filter;
+static struct sock_fprog session_filter, relay_filter, imapfetch_filter,
+    no_exec_filter;
 static const char *role = "process";
 
 static void
@@ -279,13 +280,18 @@ seccomp_relay(void)
 }
 
 void
-seccomp_imapfetch(void)
+seccomp_make_imapfetch(void)
 {
 	const struct call *const lists[] = { common, connecting, fetching,
 	    NULL };
-	struct sock_fprog program = make_list(lists);
 
-	install(&program, "imapfetch");
+	imapfetch_filter = make_list(lists);
+}
+
+void
+seccomp_imapfetch(void)
+{
+	install(&imapfetch_filter, "imapfetch");
 }
 
 void

@@ -19,6 +19,21 @@ static const struct {
 	{ "STARTTLS", CAP_STARTTLS },
 	{ "AUTH", CAP_AUTH },
 	{ "ENHANCEDSTATUSCODES", CAP_ENHANCED },
+	{ "XCLIENT", CAP_XCLIENT },
+};
+
+/* Parameters that matter, of the keyword they belong to. */
+static const struct {
+	uint32_t keyword;
+	const char *word;
+	uint32_t bit;
+} parameters[] = {
+	{ CAP_AUTH, "PLAIN", CAP_AUTH_PLAIN },
+	{ CAP_AUTH, "LOGIN", CAP_AUTH_LOGIN },
+	{ CAP_XCLIENT, "ADDR", CAP_XCLIENT_ADDR },
+	{ CAP_XCLIENT, "HELO", CAP_XCLIENT_HELO },
+	{ CAP_XCLIENT, "LOGIN", CAP_XCLIENT_LOGIN },
+	{ CAP_XCLIENT, "PROTO", CAP_XCLIENT_PROTO },
 };
 
 static size_t
@@ -70,9 +85,10 @@ ehlo_line(struct ehlo *ehlo, const char *line, size_t n)
 	while ((len = take_word(&line, &n, &word)) > 0) {
 		if (bit == CAP_SIZE)
 			ehlo->size = read_size(word, len);
-		if (bit == CAP_AUTH && is_word(word, len, "PLAIN"))
-			ehlo->capabilities |= CAP_AUTH_PLAIN;
-		if (bit == CAP_AUTH && is_word(word, len, "LOGIN"))
-			ehlo->capabilities |= CAP_AUTH_LOGIN;
+		for (i = 0; i < sizeof(parameters) / sizeof(parameters[0]);
+		    i++)
+			if (parameters[i].keyword == bit &&
+			    is_word(word, len, parameters[i].word))
+				ehlo->capabilities |= parameters[i].bit;
 	}
 }

@@ -20,6 +20,11 @@ enum capability {
 	CAP_AUTH_PLAIN	= 1u << 7,
 	CAP_AUTH_LOGIN	= 1u << 8,
 	CAP_ENHANCED	= 1u << 9,	/* RFC 2034 */
+	CAP_XCLIENT	= 1u << 10,	/* Postfix's, and its attributes: */
+	CAP_XCLIENT_ADDR = 1u << 11,
+	CAP_XCLIENT_HELO = 1u << 12,
+	CAP_XCLIENT_LOGIN = 1u << 13,
+	CAP_XCLIENT_PROTO = 1u << 14,
 };
 
 struct ehlo {

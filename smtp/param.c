@@ -53,6 +53,31 @@ xtext_is_valid(const char *p, size_t n)
 	return true;
 }
 
+bool
+xtext_encode(const char *text, char *buf, size_t size)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	unsigned char c;
+	size_t len = 0;
+
+	for (; *text != '\0'; text++) {
+		if (len + 4 > size)
+			return false;
+		c = (unsigned char)*text;
+		if (c >= '!' && c <= '~' && c != '+' && c != '=') {
+			buf[len++] = *text;
+			continue;
+		}
+		buf[len++] = '+';
+		buf[len++] = hex[c >> 4];
+		buf[len++] = hex[c & 15];
+	}
+	if (len + 1 > size)
+		return false;
+	buf[len] = '\0';
+	return true;
+}
+
 static bool
 keep(char *dst, size_t size, const char *v, size_t n)
 {

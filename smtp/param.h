@@ -52,5 +52,7 @@ enum param_status rcpt_params_parse(const char *p, size_t n,
 
 /* xtext, RFC 3461 4: no controls, +XX upper-case hexadecimal pairs. */
 bool xtext_is_valid(const char *p, size_t n);
+/* Encodes a text; false if the result does not fit. */
+bool xtext_encode(const char *text, char *buf, size_t size);
 
 #endif

@@ -1,11 +1,14 @@
 """burl.t: IMAP servers that misbehave; nothing of it may reach the relay."""
+import base64
 import os
+import pwd
 import re
 import signal
 import socket
 import time
 
-from common_driver import SLOW, Unexpected, begin, end, give_envelope
+from common_driver import (SLOW, Unexpected, begin, children, end, found_in,
+                           give_envelope, skip)
 from burl_driver import (HEAD, House, Mark, Trap, at_once, delivered, fetch,
                          imapfetch, leave, mail, refused, reply, report, say, talk, wait, write)
 from imapd import HANGUP, Imapd, Script
@@ -85,8 +88,8 @@ def rows():
                 row(h, d, "plain, " + name, script, verdict, data,
                     plain_url(d))
             d.script = Script(urlfetch=content(mail(b"still\r\n")))
-            fetch(h, url_at(d.port), "the service goes on after all of them", "250 2.",
-                  mail(b"still\r\n"))
+            fetch(h, url_at(d.port), "the service goes on after all of them",
+                  "250 2.", mail(b"still\r\n"))
 
 
 def silent():
@@ -306,7 +309,8 @@ def sizes():
         whole = mail(b"")
         whole += b"z" * (100 * 1024 - len(whole) - 2) + b"\r\n"
         d.script = Script(urlfetch=content(whole))
-        fetch(h, url_at(d.port), "exactly as much as is allowed", "250 2.", whole)
+        fetch(h, url_at(d.port), "exactly as much as is allowed", "250 2.",
+              whole)
         d.script = Script(urlfetch=content(b"X: y\r\n" + whole))
         fetch(h, url_at(d.port), "a few octets more", "552 5.3.4 ")
         endless = [U + b"{102400}\r\n" + HEAD,
@@ -357,7 +361,8 @@ def vanishing():
             got = say(c, "BURL %s LAST" % url)
             delivered("and once more", h, mark, mail(b"again\r\n"))
             leave(c)
-            fetch(h, url_at(d.port), "another session too", "250 2.", mail(b"again\r\n"))
+            fetch(h, url_at(d.port), "another session too", "250 2.",
+                  mail(b"again\r\n"))
             bad = [m for m in h.relay.completed if b"half" in m.data]
             report(not bad, "half a message was never delivered", bad)
             relay_gone(h, d)
@@ -370,13 +375,13 @@ def relay_gone(h, d):
         rest = 10000
         client.send(client.fill(U) + b"{%d}\r\n" % (
             len(HEAD) + rest * len(piece)) + HEAD)
-        while len(h.relay.messages) == before and rest:
+        while h.relay.open and rest:
             client.send(piece)
             rest -= 1
             time.sleep(0.002)
         client.send(piece * rest + client.fill(b"\r\n%T OK\r\n"))
 
-    before = len(h.relay.messages)
+    h.relay.counts.clear()
     mark, c = Mark(h), h.envelope()
     d.script = Script(urlfetch=slow)
     c.send(b"BURL %s LAST\r\n" % url_at(d.port).encode())
@@ -438,9 +443,145 @@ def down():
         report(time.monotonic() - since < 3 * SLOW, "said in time")
 
 
+def early():
+    """The next server speaks, or stalls, while octets come from IMAP."""
+    long = mail(b"x" * 70 + b"\r\n") + (b"y" * 70 + b"\r\n") * 100000
+    with Imapd(Script(urlfetch=content(long))) as d:
+        for script, start in [
+                ("body reply 1000 552 5.3.4 no room", "552 5.3.4 no room"),
+                ("body last 1000 421 4.3.2 going", "451 4.3.2 going"),
+                ("data reply 554 5.7.1 spam", "554 5.7.1 spam"),
+                ("end reply 550 5.7.1 spam", "550 5.7.1 spam"),
+                ("end reply 451 4.3.0 later", "451 4.3.0 later"),
+                ("end silent", "451 4.4.2 "), ("end drop", "451 4.4.2 "),
+                ("body drop 100000", "451 4.4.2 "),
+                ("body reset 100000", "451 4.4.2 "),
+                ("body silent 100000", "451 4.4.2 "),
+                ("mail reply 250 2.1.0 fine", "250 2.0.0 Queued")]:
+            with house(d, relay=[script], name="relay: " + script,
+                       config=["relay-timeout 2s"]) as h:
+                mark, c = Mark(h), h.envelope()
+                since = time.monotonic()
+                got = say(c, "BURL %s LAST" % url_at(d.port))
+                took = time.monotonic() - since
+                if start[0] == "2":
+                    delivered("relay: " + script, h, mark, long)
+                else:
+                    refused("relay: " + script, h, mark, c, got, start)
+                report(took < 6 * SLOW, "relay: %s: in time" % script, took)
+                leave(c)
+
+
+def several():
+    """Two servers, a long URL, octets pipelined behind, a NIL between."""
+    one = Imapd(Script(urlfetch=content(mail(b"one\r\n"))))
+    two = Imapd(Script(urlfetch=content(mail(b"two\r\n"))))
+    with one, two, house(one, two, name="several") as h:
+        mark, c = Mark(h), h.login()
+        for _ in range(2):
+            for d in one, two:
+                give_envelope(c)
+                talk(c, "BURL %s LAST" % url_at(d.port), "250")
+        delivered("two servers in turn", h, mark, *2 * [
+            mail(b"one\r\n"), mail(b"two\r\n")])
+        mark = Mark(h)
+        one.script = Script(urlfetch=U + b"NIL\r\n%T OK\r\n")
+        give_envelope(c)
+        got = say(c, "BURL %s LAST" % url_at(one.port))
+        talk(c, "RSET", "250")
+        one.script = Script(urlfetch=content(mail(b"one\r\n")))
+        give_envelope(c)
+        talk(c, "BURL %s LAST" % url_at(one.port), "250")
+        delivered("a message after NIL", h, mark, mail(b"one\r\n"))
+        mark = Mark(h)
+        give_envelope(c)
+        url = url_at(one.port)
+        talk(c, "BURL %s LAST" % url.replace("INBOX", "x" * 900), "250")
+        delivered("a URL of a thousand octets", h, mark, mail(b"one\r\n"))
+        mark = Mark(h)
+        give_envelope(c)
+        more = b"z" * 76 + b"\r\n"
+        more *= 20000
+        c.send(b"BURL %s\r\nBDAT %d LAST\r\n" % (url.encode(), len(more)) +
+               more + b"NOOP\r\n")
+        got = [reply(c)[-1][:3] for _ in range(3)]
+        report(got == 3 * ["250"], "a BDAT of 1.5 MB pipelined behind BURL",
+               got)
+        delivered("and delivered", h, mark, mail(b"one\r\n") + more)
+        leave(c)
+
+
+def clear():
+    with Imapd(Script()) as d, house(d, name="clear") as h:
+        c = h.dial("plain")
+        ehlo = talk(c, "EHLO x", "250")
+        got = say(c, "BURL %s LAST" % url_at(d.port))
+        report(got.startswith("530 5.7.0 ") and not d.lines,
+               "BURL before STARTTLS", ehlo, got)
+
+
+def long_offer():
+    """EHLO with eight servers of long names: whole URLs, no line too long."""
+    names = ["%s.example.org" % (c * 60 + "." + c * 60) for c in "abcdefgh"]
+    config = ["imap imaps://%s passthrough" % n for n in names]
+    with house(config=config,
+               name="long offer") as h:
+        try:
+            c = h.login()
+            lines = talk(c, "EHLO x", "250")
+            words = " ".join(x[4:] for x in lines if x[4:8] == "BURL").split()
+            bad = [w for w in words if w != "BURL" and
+                   w not in ["imap://" + n for n in names]]
+            report(words and not bad, "EHLO: eight servers of long names",
+                   bad, lines)
+        except Unexpected as e:
+            report(False, "EHLO: eight servers of long names", e)
+    rows = [("imaps://mail.example.net", "imap://mail.example.net"),
+            ("imap+starttls://mail.example.net", "imap://mail.example.net"),
+            ("imaps://mail.example.net:1993",
+             "imap://mail.example.net:1993"),
+            ("imap://[::1]:1143", "imap://[::1]:1143"),
+            ("imap://[::1]", "imap://[::1]")]
+    for url, want in rows:
+        with house(config=["imap %s passthrough" % url],
+                   name="offer, " + url) as h:
+            c = h.login()
+            lines = talk(c, "EHLO x", "250")
+            report("BURL " + want in [x[4:] for x in lines],
+                   "EHLO: %s is offered as %s" % (url, want), lines)
+
+
+def secrets():
+    """The IMAP password: with the monitor and imapfetch, nobody else."""
+    if os.getuid() != 0:
+        skip("secrets", "must run as root")
+        return
+    wanted = {b"submitpw": "password", base64.b64encode(
+        b"\0submit\0submitpw").rstrip(b"=")[:-1]: "password in base64"}
+    with Imapd(Script(urlfetch=content(mail(b"x\r\n")))) as d:
+        with house(d, config=["user nobody daemon"], name="secrets") as h:
+            c = h.envelope()
+            talk(c, "BURL %s LAST" % url_at(d.port), "250")
+            monitor = h.daemon.process.pid
+            [fetcher] = imapfetch(h)
+            [nursery] = [p for p in children(monitor) if p != fetcher]
+            report(found_in(monitor, wanted)[0], "the monitor holds the IMAP "
+                   "password (so it can be found)")
+            for p in [nursery] + children(nursery):
+                found, size = found_in(p, wanted)
+                report(not found and size > 1000000, "nor the nursery, nor "
+                       "its children do", p, found, size)
+            with open("/proc/%d/status" % fetcher) as f:
+                uids = re.search(r"Uid:\s+(.*)", f.read()).group(1).split()
+            report(uids == 4 * [str(pwd.getpwnam("daemon").pw_uid)],
+                   "imapfetch has the second user of `user`", uids)
+            leave(c)
+
+
 try:
     for section in (rows, silent, forged, order, after_failure, sizes,
-                    vanishing, reuse, down):
+                    vanishing, reuse, down, early, several, clear,
+                    long_offer, secrets):
         since_ = time.monotonic()
         try:
             section()

@@ -102,6 +102,35 @@ def children(pid):
                   if p.isdigit() and parent(int(p)) == pid)
 
 
+def memory(pid):
+    """All of a process's memory that can be read, in pieces."""
+    with open("/proc/%d/maps" % pid) as f:
+        maps = [line.split()[:2] for line in f]
+    with open("/proc/%d/mem" % pid, "rb", 0) as f:
+        for where, rights in maps:
+            if "r" not in rights:
+                continue
+            first, last = (int(x, 16) for x in where.split("-"))
+            piece = b""
+            try:
+                f.seek(first)
+                piece = f.read(last - first)
+            except (OSError, OverflowError, ValueError):
+                pass        # [vvar], [vsyscall]
+            if piece:
+                yield piece
+
+
+def found_in(pid, wanted):
+    """Which needles are in its memory; how much was looked through."""
+    pattern = re.compile(b"|".join(re.escape(n) for n in wanted))
+    found, size = set(), 0
+    for piece in memory(pid):
+        size += len(piece)
+        found |= {wanted[m.group()] for m in pattern.finditer(piece)}
+    return found, size
+
+
 class House:
     """The daemon with these lines of configuration, and a relay with these
     directives; used as a context, it is looked over at its end."""

@@ -174,7 +174,6 @@ relay lmtp-tcp "relay lmtp://127.0.0.1:$lmtp"
 cases "LMTP by TCP, DATA in" "$m" $same 30MB abort
 cases "LMTP by TCP, BDAT in" "$m" --mode bdat $same $chunks
 cases "LMTP by TCP" "$m" messages --count 20
-cases "LMTP by TCP, 1,000 recipients" "$m" recipients recipients-pipelined
 cases "LMTP by TCP" "$m" --expect "550 5.1.1 <unknown@example.org> User doesn't exist: unknown@example.org" unknown-recipient
 relay lmtp-unix "relay lmtp://$T/dove/lmtp.sock"
 cases "LMTP by Unix socket" "$m" $same 1MB connections

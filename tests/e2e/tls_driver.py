@@ -10,7 +10,7 @@ import threading
 import time
 
 from common_driver import (SLOW, House, begin, children, end, expect,
-                           give_envelope, report, skip, talk, wait, write)
+                           found_in, give_envelope, report, skip, talk, wait, write)
 
 BUILD, T = begin("tls")
 CA = T + "/ca.pem"
@@ -357,35 +357,6 @@ def needles(key):
     for line in lines[len(lines) // 2:]:    # the modulus is further up
         out[line.encode()[:40]] = key + " PEM"
     return out
-
-
-def memory(pid):
-    """All of a process's memory that can be read, in pieces."""
-    with open("/proc/%d/maps" % pid) as f:
-        maps = [line.split()[:2] for line in f]
-    with open("/proc/%d/mem" % pid, "rb", 0) as f:
-        for where, rights in maps:
-            if "r" not in rights:
-                continue
-            first, last = (int(x, 16) for x in where.split("-"))
-            piece = b""
-            try:
-                f.seek(first)
-                piece = f.read(last - first)
-            except (OSError, OverflowError, ValueError):
-                pass        # [vvar], [vsyscall]
-            if piece:
-                yield piece
-
-
-def found_in(pid, wanted):
-    """Which needles are in its memory; how much was looked through."""
-    pattern = re.compile(b"|".join(re.escape(n) for n in wanted))
-    found, size = set(), 0
-    for piece in memory(pid):
-        size += len(piece)
-        found |= {wanted[m.group()] for m in pattern.finditer(piece)}
-    return found, size
 
 
 def status(pid):

@@ -16,10 +16,16 @@
 static struct world {
 	struct smtp s;
 	struct smtp_settings set;
-	bool bit_by_bit, stalls, stalled;
+	bool bit_by_bit, stalls, stalled, hostile;
+	bool has_mail;		/* the relay, and so many recipients */
+	unsigned rcpts;
 	char *in;		/* sent by the client, not taken */
 	size_t have, visible;
-	unsigned asked[PENDING_MAX], n_asked, id;
+	struct {
+		enum relay_verb verb;
+		unsigned id;	/* 0: the client hears nothing of it */
+	} asked[PENDING_MAX];
+	unsigned n_asked, id;
 	unsigned last_seen;	/* id of the last answer in the output */
 	unsigned accepted, seen_accepted;
 	char body[LOG_MAX], log[LOG_MAX], out[LOG_MAX];
@@ -41,18 +47,21 @@ relay(void *arg, enum relay_verb verb, const char *p, size_t n)
 	(void)arg;
 	MUST(w.s.authenticated && w.n_asked < PENDING_MAX);
 	MUST(verb > RELAY_VRFY || (n > 0 && is_printable(p, n)));
-	w.asked[w.n_asked++] = verb == RELAY_RSET_SILENT ? 0 : ++w.id;
+	w.asked[w.n_asked].verb = verb;
+	w.asked[w.n_asked++].id = verb == RELAY_RSET_SILENT ? 0 : ++w.id;
 	note(&"MRVTS"[verb], 1);
 	note(p == NULL ? "" : p, n);
-	if (verb >= RELAY_RSET)
+	if (verb >= RELAY_RSET) {
 		w.body_len = 0;
+		w.has_mail = false;
+	}
 }
 
 static bool
 body(void *arg, const char *p, size_t n, bool last)
 {
 	(void)arg;
-	MUST(w.s.authenticated && w.s.t.mail && w.s.t.rcpt > 0);
+	MUST(w.s.authenticated && w.has_mail && w.rcpts > 0);
 	MUST(w.s.t.error == R_NONE && w.s.pending_count == 0);
 	MUST(n > 0 || last);
 	if (w.stalled)
@@ -65,6 +74,7 @@ body(void *arg, const char *p, size_t n, bool last)
 		note(w.body, w.body_len);
 		note("END", 3);
 		w.body_len = 0;
+		w.has_mail = false;
 	}
 	return true;
 }
@@ -73,7 +83,7 @@ static void
 fetch(void *arg, const char *url, size_t n, uint64_t limit)
 {
 	(void)arg;
-	MUST(w.s.authenticated && w.s.t.mail && w.s.t.rcpt > 0);
+	MUST(w.s.authenticated && w.has_mail && w.rcpts > 0);
 	MUST(w.s.t.error == R_NONE && limit <= w.set.max_size);
 	MUST(n > 0 && is_printable(url, n));
 	note(url, n);
@@ -133,7 +143,7 @@ answers_are_due(void)
 	unsigned i;
 
 	for (i = 0; i < w.n_asked; i++)
-		if (w.asked[i] != 0)
+		if (w.asked[i].id != 0)
 			return true;
 	return false;
 }
@@ -169,23 +179,32 @@ feed(void)
 }
 
 static void
-answer(int code, const char *enhanced)
+answer(bool good)
 {
+	enum relay_verb verb = w.asked[0].verb;
 	char text[40];
-	unsigned id = w.asked[0];
 	int n;
 
 	if (w.n_asked == 0)
 		return;
+	good = good && (verb != RELAY_RCPT || w.has_mail);
+	n = snprintf(text, sizeof(text), "%s r=%u", good ? "2.1.5" : "5.7.1",
+	    w.asked[0].id);
 	memmove(w.asked, w.asked + 1, --w.n_asked * sizeof(w.asked[0]));
-	n = snprintf(text, sizeof(text), "%s r=%u", enhanced, id);
 	MUST(w.s.pending_count == w.n_asked + 1);
-	smtp_answer(&w.s, code, text, (size_t)n);
+	if (verb == RELAY_MAIL) {
+		w.has_mail = good;
+		w.rcpts = 0;
+	}
+	w.rcpts += verb == RELAY_RCPT && good;
+	smtp_answer(&w.s, good ? 250 : 550, text, (size_t)n);
 }
 
 static void
 message_answer(int code, const char *text)
 {
+	if (!w.hostile && w.s.wait != WAIT_FINAL && w.body_len == 0)
+		return;
 	w.accepted += code == 250 && w.s.wait == WAIT_FINAL;
 	smtp_message_answer(&w.s, code, text, strlen(text));
 }
@@ -194,7 +213,7 @@ static void
 gone(enum reply r)
 {
 	w.n_asked = 0;
-	w.stalled = false;
+	w.stalled = w.has_mail = false;
 	w.body_len = 0;
 	smtp_relay_gone(&w.s, r);
 	MUST(w.s.pending_count == 0);
@@ -218,8 +237,8 @@ static void
 event(uint8_t c)
 {
 	switch (c & 0x0f) {
-	case 0: answer(250, "2.1.5"); break;
-	case 1: answer(550, "5.7.1"); break;
+	case 0: answer(true); break;
+	case 1: answer(false); break;
 	case 2: message_answer(250, "2.6.0 accepted"); break;
 	case 3: message_answer(452, "4.3.1 full"); break;
 	case 4: gone(R_RELAY_LOST); break;
@@ -255,7 +274,8 @@ begin(uint8_t flags, bool bit_by_bit)
 		.fetch = fetch, .auth = auth };
 
 	w.bit_by_bit = bit_by_bit;
-	w.stalled = false;
+	w.stalled = w.has_mail = false;
+	w.hostile = flags & 64;
 	w.have = w.visible = w.body_len = w.log_len = w.out_len = 0;
 	w.n_asked = w.id = w.last_seen = w.accepted = w.seen_accepted = 0;
 	w.stalls = flags & 1;
