@@ -34,7 +34,7 @@ PURE	= base/conf.o base/ipc.o \
 	mta/answer.o mta/route.o
 PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o
-DAEMON	= smtpsubmitd.o activation.o auth.o broker.o config.o envelope.o \
+DAEMON	= smtpsubmitd.o activation.o auth.o broker.o census.o config.o envelope.o \
 	errands.o fetcher.o generation.o login.o monitor.o nexthop.o \
 	nursery.o order.o relay.o session.o state.o transfer.o words.o \
 	base/log.o base/secret.o base/stream.o base/tls.o \

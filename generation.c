@@ -21,25 +21,25 @@
 #include "base/conf.h"
 #include "smtpsubmitd.h"
 
-#define READY_VARIABLE "SMTPSUBMITD_READY"
+/* "ready,census": the descriptors beside the listening ones */
+#define READY_VARIABLE "SMTPSUBMITD_GENERATION"
 #define FIRST_FD 3
 
 static char **command;	/* how to start the next one */
-static int ready_fd = -1;
+static int ready_fd = -1, census_fd = -1;
 static bool successor, has_successor;
 
 void
 generation_start(char **argv)
 {
-	const char *ready = getenv(READY_VARIABLE);
-	uint64_t fd;
+	const char *fds = getenv(READY_VARIABLE);
 
 	command = argv;
-	if (ready == NULL)
+	if (fds == NULL)
 		return;
-	if (conf_number(ready, 1024, &fd)) {
-		ready_fd = (int)fd;
+	if (sscanf(fds, "%d,%d", &ready_fd, &census_fd) == 2) {
 		fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
+		fcntl(census_fd, F_SETFD, FD_CLOEXEC);
 		successor = true;
 	}
 	unsetenv(READY_VARIABLE);
@@ -49,6 +49,12 @@ bool
 generation_is_successor(void)
 {
 	return successor;
+}
+
+int
+generation_census(void)
+{
+	return census_fd;
 }
 
 /* sd_notify(3): a datagram to the socket that systemd names. */
@@ -104,13 +110,13 @@ generation_notify_stopping(void)
  */
 static int
 plan_fds(posix_spawn_file_actions_t *actions, const struct socket_set *set,
-    int ready, int *copies)
+    int ready, int census, int *copies)
 {
 	size_t i;
 
-	for (i = 0; i <= set->n; i++) {
-		copies[i] = fcntl(i < set->n ? set->listening[i] : ready,
-		    F_DUPFD_CLOEXEC, 100);
+	for (i = 0; i < set->n + 2; i++) {
+		copies[i] = fcntl(i < set->n ? set->listening[i] :
+		    i == set->n ? ready : census, F_DUPFD_CLOEXEC, 100);
 		if (copies[i] == -1 || posix_spawn_file_actions_adddup2(
 		    actions, copies[i], FIRST_FD + (int)i) != 0)
 			return -1;
@@ -132,7 +138,8 @@ set_environment(const struct socket_set *set)
 	setenv("LISTEN_FDNAMES", text, 1);
 	snprintf(number, sizeof(number), "%zu", set->n);
 	setenv("LISTEN_FDS", number, 1);
-	snprintf(number, sizeof(number), "%zu", FIRST_FD + set->n);
+	snprintf(number, sizeof(number), "%zu,%zu", FIRST_FD + set->n,
+	    FIRST_FD + set->n + 1);
 	setenv(READY_VARIABLE, number, 1);
 }
 
@@ -150,11 +157,11 @@ default_signals(posix_spawnattr_t *attr)
 }
 
 int
-generation_next(const struct socket_set *set, pid_t *pid)
+generation_next(const struct socket_set *set, int census, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	int pipefd[2], copies[SOCKETS_MAX + 1], error = -1;
+	int pipefd[2], copies[SOCKETS_MAX + 2], error = -1;
 	size_t i;
 
 	if (pipe2(pipefd, O_CLOEXEC | O_NONBLOCK) == -1)
@@ -165,14 +172,14 @@ generation_next(const struct socket_set *set, pid_t *pid)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attr);
 	default_signals(&attr);
-	if (plan_fds(&actions, set, pipefd[1], copies) == 0) {
+	if (plan_fds(&actions, set, pipefd[1], census, copies) == 0) {
 		set_environment(set);
 		error = posix_spawn(pid, command[0], &actions, &attr, command,
 		    environ);
 	}
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
-	for (i = 0; i <= set->n; i++)
+	for (i = 0; i < set->n + 2; i++)
 		if (copies[i] != -1)
 			close(copies[i]);
 	close(pipefd[1]);

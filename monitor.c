@@ -323,7 +323,7 @@ begin_generation(const char *why)
 		return;
 	monitor.last_generation = now;
 	monitor.successor_fd = generation_next(monitor.sockets,
-	    &monitor.successor);
+	    monitor.service->census, &monitor.successor);
 	if (monitor.successor_fd == -1) {
 		log_event(NULL, "generation-failed", "%s", strerror(errno));
 		monitor.successor = 0;

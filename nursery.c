@@ -27,7 +27,6 @@
 struct child {
 	pid_t pid;
 	enum role role;
-	char client[CLIENT_SIZE];	/* of a session */
 };
 
 static struct {
@@ -36,7 +35,7 @@ static struct {
 	int monitor;
 	bool serving, stopping;
 	struct child *children;
-	size_t n, size, sessions;
+	size_t n, size;
 } nursery;
 
 static volatile sig_atomic_t child_ended;
@@ -121,9 +120,9 @@ birth(enum role role, const char *client)
 		return pid;
 	child->pid = pid;
 	child->role = role;
-	strlcpy(child->client, client, sizeof(child->client));
 	nursery.n++;
-	nursery.sessions += role == ROLE_SESSION;
+	if (role == ROLE_SESSION)
+		census_add(pid, client);
 	return pid;
 }
 
@@ -150,7 +149,8 @@ bury(pid_t pid, int status)
 	pack_u32(&pack, (uint32_t)pid);
 	pack_u32(&pack, (uint32_t)status);
 	pack_u8(&pack, nursery.children[i].role);
-	nursery.sessions -= nursery.children[i].role == ROLE_SESSION;
+	if (nursery.children[i].role == ROLE_SESSION)
+		census_remove(pid);
 	nursery.children[i] = nursery.children[--nursery.n];
 	tell(N_DIED, &pack, -1);
 }
@@ -167,17 +167,6 @@ reap(void)
 }
 
 /* Connections */
-
-static size_t
-sessions_from(const char *client)
-{
-	size_t i, n = 0;
-
-	for (i = 0; i < nursery.n; i++)
-		n += nursery.children[i].role == ROLE_SESSION &&
-		    strcmp(nursery.children[i].client, client) == 0;
-	return n;
-}
 
 /* Over a limit: said in the clear, for a handshake would cost a process. */
 static void
@@ -252,14 +241,16 @@ welcome(int fd, bool tls)
 	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof(ss);
 	struct birth who;
+	size_t all, same;
 
 	getpeername(fd, (struct sockaddr *)&ss, &len);
 	client_text(&ss, who.client, sizeof(who.client));
 	random_id(who.id);
 	who.tls = tls;
-	if (nursery.sessions >= conf->max_connections)
+	census_count(who.client, &all, &same);
+	if (all >= conf->max_connections)
 		turn_away(fd, tls, who.client, "max-connections");
-	else if (sessions_from(who.client) >= conf->max_per_source)
+	else if (same >= conf->max_per_source)
 		turn_away(fd, tls, who.client, "max-connections-per-source");
 	else
 		bear_session(fd, &who);
@@ -429,6 +420,7 @@ nursery_start(struct nursery *who, struct service *service,
 	nursery.service = service;
 	nursery.sockets = *sockets;
 	nursery.monitor = pair[1];
+	census_open(service->census);
 	nursery_signals();
 	sandbox_nursery();
 	nursery_loop();

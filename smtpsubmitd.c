@@ -208,6 +208,9 @@ main(int argc, char **argv)
 		err(71, "daemon");
 	log_open(options.debug ? LOG_TO_STDERR : conf->log, options.verbose);
 	signal(SIGPIPE, SIG_IGN);
+	service.census = generation_census();
+	if (service.census == -1)
+		service.census = census_make();
 	sandbox_prepare(has_maildir(conf));
 	nursery_start(&nursery, &service, &sockets);
 	monitor_run(&service, &sockets, &nursery);

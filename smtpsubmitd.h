@@ -37,6 +37,7 @@ struct service {
 	struct ehlo relay;	/* what the next server offers */
 	struct tls_config *verified, *opportunistic; /* towards it */
 	bool foreground;
+	int census;		/* descriptor, see census.c */
 };
 
 /* activation.c */
@@ -63,10 +64,11 @@ bool activation_listen(struct socket_set *, const struct config *);
 /* argv: how to start this program again. Before activation_find(). */
 void generation_start(char **argv);
 bool generation_is_successor(void);
+int generation_census(void);	/* the predecessor's, or -1 */
 /* Tells the predecessor that we serve, and systemd that we are ready. */
 void generation_ready(void);
 /* Starts the next one; returns a descriptor that tells its fate, -1. */
-int generation_next(const struct socket_set *, pid_t *);
+int generation_next(const struct socket_set *, int census, pid_t *);
 /* Called when that descriptor is readable: true if it serves. */
 bool generation_took_over(int fd, pid_t);
 /* The main pid stays for whoever watches it, until its successors end. */
@@ -74,6 +76,13 @@ bool generation_must_wait(const struct service *);
 void generation_block_signals(void);	/* first */
 _Noreturn void generation_wait_for_successors(void);
 void generation_notify_stopping(void);
+
+/* census.c */
+int census_make(void);		/* a descriptor, to be handed on */
+void census_open(int fd);	/* in the nursery */
+void census_add(pid_t, const char *client);
+void census_remove(pid_t);
+void census_count(const char *client, size_t *all, size_t *of_client);
 
 /* nursery.c */
 struct nursery {

@@ -251,8 +251,8 @@ smtp_relay_gone(struct smtp *s, enum reply r)
 	if (!smtp_in_transaction(s))
 		return;
 	s->t.gone = true;
-	if (!smtp_body_is_lost(s))
-		s->t.error = r;
+	if (s->t.error == R_NONE)
+		s->t.error = r;	/* an early answer is still told first */
 }
 
 void
