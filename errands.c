@@ -105,7 +105,6 @@ greet_relay(int fd)
 	session.relay_asked = false;
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	pack_start(&pack, buf, sizeof(buf));
-	pack_u8(&pack, session.smtp.esmtp);
 	pack_string(&pack, session.smtp.helo);
 	pack_string(&pack, stream_tls_version(&session.client));
 	pack_string(&pack, stream_tls_cipher(&session.client));

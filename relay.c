@@ -98,7 +98,6 @@ hello(const struct frame *frame)
 	if (relay.helo[0] != '\0')
 		relay_violation("a second hello");
 	unpack_start(&unpack, frame->data, frame->len);
-	unpack_u8(&unpack);
 	unpack_string(&unpack, relay.helo, sizeof(relay.helo));
 	unpack_string(&unpack, relay.tls_version, sizeof(relay.tls_version));
 	unpack_string(&unpack, relay.tls_cipher, sizeof(relay.tls_cipher));

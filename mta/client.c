@@ -1,6 +1,6 @@
 /*
- * Connection, EHLO, STARTTLS, AUTH, commands and replies. The message itself
- * is in mta/body.c.
+ * Connecting, commands out and replies in. How a session begins is in
+ * mta/hello.c, the message itself in mta/body.c.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -12,14 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/tls.h"
 #include "mta/client.h"
 #include "mta/io.h"
-#include "smtp/param.h"
-#include "smtp/sasl.h"
 
-static enum mta_status
-fail(struct mta *mta, enum mta_status status, const char *why)
+enum mta_status
+mta_fail(struct mta *mta, enum mta_status status, const char *why)
 {
 	strlcpy(mta->why, why, sizeof(mta->why));
 	return status;
@@ -49,7 +46,7 @@ wait_until(struct mta *mta, short events, int64_t deadline)
 	} while (n == -1 && errno == EINTR);
 	if (n == 1)
 		return MTA_OK;
-	return fail(mta, MTA_TIMEOUT, "no answer in time");
+	return mta_fail(mta, MTA_TIMEOUT, "no answer in time");
 }
 
 enum mta_status
@@ -73,7 +70,7 @@ mta_write(struct mta *mta, const char *p, size_t n)
 			continue;
 		}
 		if (put < 0)
-			return fail(mta, MTA_LOST, mta->stream.error);
+			return mta_fail(mta, MTA_LOST, mta->stream.error);
 		p += put;
 		n -= (size_t)put;
 	}
@@ -142,7 +139,7 @@ fill(struct mta *mta, int64_t deadline)
 			return MTA_OK;
 		}
 		if (n != STREAM_AGAIN)
-			return fail(mta, MTA_LOST, n == STREAM_EOF ?
+			return mta_fail(mta, MTA_LOST, n == STREAM_EOF ?
 			    "connection closed" : mta->stream.error);
 		status = wait_until(mta, mta->stream.read_want, deadline);
 		if (status != MTA_OK)
@@ -153,7 +150,7 @@ fill(struct mta *mta, int64_t deadline)
 static enum mta_status
 garbage(struct mta *mta)
 {
-	return fail(mta, MTA_GARBAGE, "its answer is no SMTP reply");
+	return mta_fail(mta, MTA_GARBAGE, "its answer is no SMTP reply");
 }
 
 enum mta_status
@@ -187,196 +184,12 @@ mta_answer(struct mta *mta)
 	return got == ANSWER_DONE ? MTA_OK : garbage(mta);
 }
 
-static enum mta_status
-ask(struct mta *mta)
+enum mta_status
+mta_ask(struct mta *mta)
 {
 	enum mta_status status = mta_flush(mta);
 
 	return status == MTA_OK ? mta_answer(mta) : status;
-}
-
-/* The beginning of a connection */
-
-static enum mta_status
-say_hello(struct mta *mta)
-{
-	enum mta_status status;
-	const char *p, *lf;
-
-	memset(&mta->ehlo, 0, sizeof(mta->ehlo));
-	mta_put(mta, "%s %s", mta->route->kind == ROUTE_LMTP ? "LHLO" :
-	    "EHLO", mta->set->hostname);
-	status = ask(mta);
-	if (status == MTA_OK && mta->answer.code / 100 != 2 &&
-	    mta->route->kind == ROUTE_SMTP) {
-		mta_put(mta, "HELO %s", mta->set->hostname);
-		status = ask(mta);
-		return status == MTA_OK && mta->answer.code / 100 != 2 ?
-		    fail(mta, MTA_DOWN, mta->answer.text) : status;
-	}
-	if (status != MTA_OK || mta->answer.code / 100 != 2)
-		return status != MTA_OK ? status :
-		    fail(mta, MTA_DOWN, mta->answer.text);
-	/* the first line greets */
-	p = strchr(mta->answer.text, '\n');
-	for (; p != NULL; p = lf) {
-		p++;
-		lf = strchr(p, '\n');
-		ehlo_line(&mta->ehlo, p, lf == NULL ? strlen(p) :
-		    (size_t)(lf - p));
-	}
-	return MTA_OK;
-}
-
-static enum mta_status
-handshake(struct mta *mta, bool verify)
-{
-	struct tls *tls = tls_client_open(verify ? mta->set->verified :
-	    mta->set->opportunistic);
-	enum mta_status status;
-	int n;
-
-	if (tls == NULL)
-		return fail(mta, MTA_TLS, "cannot make a TLS context");
-	if (stream_connect_tls(&mta->stream, tls, mta->route->host) == -1)
-		return fail(mta, MTA_TLS, mta->stream.error);
-	while ((n = stream_handshake(&mta->stream)) == STREAM_AGAIN) {
-		status = mta_wait(mta, mta->stream.read_want);
-		if (status != MTA_OK)
-			return status;
-	}
-	if (n == STREAM_ERROR)
-		return fail(mta, MTA_TLS, mta->stream.error);
-	mta->verified = verify;
-	return MTA_OK;
-}
-
-/*
- * RFC 3207. Octets behind the 220 were not protected: whoever put them
- * there, the connection is not to be trusted.
- */
-static enum mta_status
-start_tls(struct mta *mta, bool verify)
-{
-	enum mta_status status;
-
-	mta_put(mta, "STARTTLS");
-	status = ask(mta);
-	if (status != MTA_OK)
-		return status;
-	if (mta->answer.code != 220)
-		return fail(mta, MTA_TLS, "STARTTLS refused");
-	if (mta->in_len > 0)
-		return fail(mta, MTA_TLS, "octets injected behind STARTTLS");
-	status = handshake(mta, verify);
-	return status == MTA_OK ? say_hello(mta) : status;
-}
-
-/*
- * XCLIENT, as Postfix has it: the client's address, name and login, each as
- * xtext. The server then begins anew, with a greeting.
- */
-static enum mta_status
-introduce_client(struct mta *mta)
-{
-	static const struct {
-		enum capability bit;
-		const char *name;
-	} names[] = {
-		{ CAP_XCLIENT_ADDR, " ADDR=" }, { CAP_XCLIENT_HELO, " HELO=" },
-		{ CAP_XCLIENT_LOGIN, " LOGIN=" },
-		{ CAP_XCLIENT_PROTO, " PROTO=" }
-	};
-	const char *values[] = { mta->set->client, mta->set->helo,
-	    mta->set->login, "ESMTP" };
-	char line[1024] = "XCLIENT", value[800];
-	enum mta_status status;
-	size_t i;
-
-	for (i = 0; i < 4; i++) {
-		if (!(mta->ehlo.capabilities & names[i].bit) ||
-		    !xtext_encode(values[i], value, sizeof(value)))
-			continue;
-		strlcat(line, names[i].name, sizeof(line));
-		if (i == 0 && strchr(value, ':') != NULL)
-			strlcat(line, "IPV6:", sizeof(line));
-		strlcat(line, value, sizeof(line));
-	}
-	mta_put(mta, "%s", line);
-	status = ask(mta);
-	if (status == MTA_OK && mta->answer.code != 220)
-		return fail(mta, MTA_DOWN, mta->answer.text);
-	return status == MTA_OK ? say_hello(mta) : status;
-}
-
-static enum mta_status
-login_result(struct mta *mta, enum mta_status status)
-{
-	if (status != MTA_OK)
-		return status;
-	return mta->answer.code == 235 ? MTA_OK :
-	    fail(mta, MTA_LOGIN, mta->answer.text);
-}
-
-static enum mta_status
-auth_plain(struct mta *mta)
-{
-	char text[1024 / 3 * 4 + 8];
-	unsigned char msg[1024];
-	size_t n = 1, user = strlen(mta->set->user);
-	size_t password = strlen(mta->set->password);
-	enum mta_status status;
-
-	msg[0] = '\0';
-	memcpy(msg + n, mta->set->user, user + 1);
-	n += user + 1;
-	memcpy(msg + n, mta->set->password, password);
-	n += password;
-	base64_encode(msg, n, text);
-	mta_put(mta, "AUTH PLAIN %s", text);
-	explicit_bzero(msg, sizeof(msg));
-	explicit_bzero(text, sizeof(text));
-	status = ask(mta);
-	explicit_bzero(mta->out.p, mta->out.size);
-	return login_result(mta, status);
-}
-
-static enum mta_status
-auth_login(struct mta *mta)
-{
-	const char *words[2] = { mta->set->user, mta->set->password };
-	char text[1024];
-	enum mta_status status;
-	size_t i;
-
-	mta_put(mta, "AUTH LOGIN");
-	status = ask(mta);
-	for (i = 0; i < 2 && status == MTA_OK && mta->answer.code == 334;
-	    i++) {
-		base64_encode((const unsigned char *)words[i],
-		    strlen(words[i]), text);
-		mta_put(mta, "%s", text);
-		status = ask(mta);
-	}
-	explicit_bzero(text, sizeof(text));
-	explicit_bzero(mta->out.p, mta->out.size);
-	return login_result(mta, status);
-}
-
-/* A password goes out only where nobody else can read it. */
-static enum mta_status
-authenticate(struct mta *mta)
-{
-	if (mta->set->user[0] == '\0')
-		return MTA_OK;
-	if (!mta->verified && !route_is_loopback(mta->route))
-		return fail(mta, MTA_LOGIN, "credentials are not sent without "
-		    "verified TLS");
-	if (mta->ehlo.capabilities & CAP_AUTH_PLAIN)
-		return auth_plain(mta);
-	if (mta->ehlo.capabilities & CAP_AUTH_LOGIN)
-		return auth_login(mta);
-	return fail(mta, MTA_LOGIN, "AUTH PLAIN and LOGIN are not offered");
 }
 
 static enum mta_status
@@ -389,46 +202,17 @@ connect_to(struct mta *mta, const struct sockaddr_storage *ss, socklen_t len)
 	enum mta_status status;
 
 	if (fd == -1)
-		return fail(mta, MTA_DOWN, strerror(errno));
+		return mta_fail(mta, MTA_DOWN, strerror(errno));
 	stream_start(&mta->stream, fd);
 	if (connect(fd, (const struct sockaddr *)ss, len) == 0)
 		return MTA_OK;
 	if (errno != EINPROGRESS)
-		return fail(mta, MTA_DOWN, strerror(errno));
+		return mta_fail(mta, MTA_DOWN, strerror(errno));
 	status = mta_wait(mta, POLLOUT);
 	if (status != MTA_OK)
 		return status;
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len);
-	return error == 0 ? MTA_OK : fail(mta, MTA_DOWN, strerror(error));
-}
-
-/* Everything up to a session that takes mail; tls false: not even offered. */
-static enum mta_status
-introduce(struct mta *mta, bool try_tls)
-{
-	enum route_tls tls = mta->route->tls;
-	enum mta_status status = MTA_OK;
-
-	if (tls == ROUTE_TLS_IMPLICIT)
-		status = handshake(mta, true);
-	if (status == MTA_OK)
-		status = mta_answer(mta);
-	if (status == MTA_OK && mta->answer.code != 220)
-		status = fail(mta, MTA_DOWN, mta->answer.text);
-	if (status == MTA_OK)
-		status = say_hello(mta);
-	if (status != MTA_OK)
-		return status;
-	if (tls == ROUTE_TLS_STARTTLS &&
-	    !(mta->ehlo.capabilities & CAP_STARTTLS))
-		return fail(mta, MTA_TLS, "STARTTLS is not offered");
-	if (tls == ROUTE_TLS_STARTTLS || (tls == ROUTE_TLS_OFFERED &&
-	    try_tls && (mta->ehlo.capabilities & CAP_STARTTLS)))
-		status = start_tls(mta, tls == ROUTE_TLS_STARTTLS);
-	if (status == MTA_OK && mta->set->client != NULL &&
-	    (mta->ehlo.capabilities & CAP_XCLIENT))
-		status = introduce_client(mta);
-	return status == MTA_OK ? authenticate(mta) : status;
+	return error == 0 ? MTA_OK : mta_fail(mta, MTA_DOWN, strerror(error));
 }
 
 static void
@@ -447,13 +231,13 @@ try_address(struct mta *mta, const struct sockaddr_storage *ss,
 	enum mta_status status = connect_to(mta, ss, len);
 
 	if (status == MTA_OK)
-		status = introduce(mta, true);
+		status = mta_introduce(mta, true);
 	if (status == MTA_TLS && mta->route->tls == ROUTE_TLS_OFFERED) {
 		/* TLS that would not be verified is no reason to fail */
 		drop(mta);
 		status = connect_to(mta, ss, len);
 		if (status == MTA_OK)
-			status = introduce(mta, false);
+			status = mta_introduce(mta, false);
 	}
 	if (status != MTA_OK)
 		drop(mta);
@@ -501,7 +285,7 @@ mta_open(struct mta *mta, const struct route *route,
 			worst = status;
 		add_reason(mta, &ss[i], len[i], reasons, sizeof(reasons));
 	}
-	return fail(mta, worst, n == 0 ? "its name has no address" :
+	return mta_fail(mta, worst, n == 0 ? "its name has no address" :
 	    reasons);
 }
 

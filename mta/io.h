@@ -1,11 +1,17 @@
-/* Between mta/client.c and mta/body.c only. */
+/* Between mta/client.c, mta/hello.c and mta/body.c only. */
 #ifndef MTA_IO_H
 #define MTA_IO_H
 
 #include "mta/client.h"
 
+/* Notes why, for the log, and returns the status. */
+enum mta_status mta_fail(struct mta *, enum mta_status, const char *why);
 enum mta_status mta_wait(struct mta *, short events);
 enum mta_status mta_write(struct mta *, const char *, size_t);
 void mta_append(struct mta_buffer *, const char *, size_t);
+/* Sends what was put and takes the answer. */
+enum mta_status mta_ask(struct mta *);
+/* Greeting, EHLO, TLS, XCLIENT, AUTH; try_tls false: no optional TLS. */
+enum mta_status mta_introduce(struct mta *, bool try_tls);
 
 #endif

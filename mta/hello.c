@@ -1,0 +1,222 @@
+/*
+ * The beginning of a session with the next server: greeting, EHLO, STARTTLS,
+ * XCLIENT, AUTH.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/tls.h"
+#include "mta/io.h"
+#include "smtp/param.h"
+#include "smtp/sasl.h"
+
+static enum mta_status
+say_hello(struct mta *mta)
+{
+	enum mta_status status;
+	const char *p, *lf;
+
+	memset(&mta->ehlo, 0, sizeof(mta->ehlo));
+	mta_put(mta, "%s %s", mta->route->kind == ROUTE_LMTP ? "LHLO" :
+	    "EHLO", mta->set->hostname);
+	status = mta_ask(mta);
+	if (status == MTA_OK && mta->answer.code / 100 != 2 &&
+	    mta->route->kind == ROUTE_SMTP) {
+		mta_put(mta, "HELO %s", mta->set->hostname);
+		status = mta_ask(mta);
+		return status == MTA_OK && mta->answer.code / 100 != 2 ?
+		    mta_fail(mta, MTA_DOWN, mta->answer.text) : status;
+	}
+	if (status != MTA_OK || mta->answer.code / 100 != 2)
+		return status != MTA_OK ? status :
+		    mta_fail(mta, MTA_DOWN, mta->answer.text);
+	/* the first line greets */
+	p = strchr(mta->answer.text, '\n');
+	for (; p != NULL; p = lf) {
+		p++;
+		lf = strchr(p, '\n');
+		ehlo_line(&mta->ehlo, p, lf == NULL ? strlen(p) :
+		    (size_t)(lf - p));
+	}
+	return MTA_OK;
+}
+
+static enum mta_status
+handshake(struct mta *mta, bool verify)
+{
+	struct tls *tls = tls_client_open(verify ? mta->set->verified :
+	    mta->set->opportunistic);
+	enum mta_status status;
+	int n;
+
+	if (tls == NULL)
+		return mta_fail(mta, MTA_TLS, "cannot make a TLS context");
+	if (stream_connect_tls(&mta->stream, tls, mta->route->host) == -1)
+		return mta_fail(mta, MTA_TLS, mta->stream.error);
+	while ((n = stream_handshake(&mta->stream)) == STREAM_AGAIN) {
+		status = mta_wait(mta, mta->stream.read_want);
+		if (status != MTA_OK)
+			return status;
+	}
+	if (n == STREAM_ERROR)
+		return mta_fail(mta, MTA_TLS, mta->stream.error);
+	mta->verified = verify;
+	return MTA_OK;
+}
+
+/*
+ * RFC 3207. Octets behind the 220 were not protected: whoever put them
+ * there, the connection is not to be trusted.
+ */
+static enum mta_status
+start_tls(struct mta *mta, bool verify)
+{
+	enum mta_status status;
+
+	mta_put(mta, "STARTTLS");
+	status = mta_ask(mta);
+	if (status != MTA_OK)
+		return status;
+	if (mta->answer.code != 220)
+		return mta_fail(mta, MTA_TLS, "STARTTLS refused");
+	if (mta->in_len > 0)
+		return mta_fail(mta, MTA_TLS, "octets injected behind STARTTLS");
+	status = handshake(mta, verify);
+	return status == MTA_OK ? say_hello(mta) : status;
+}
+
+/*
+ * XCLIENT, as Postfix has it: the client's address, name and login, each as
+ * xtext. The server then begins anew, with a greeting.
+ */
+static enum mta_status
+introduce_client(struct mta *mta)
+{
+	static const struct {
+		enum capability bit;
+		const char *name;
+	} names[] = {
+		{ CAP_XCLIENT_ADDR, " ADDR=" }, { CAP_XCLIENT_HELO, " HELO=" },
+		{ CAP_XCLIENT_LOGIN, " LOGIN=" },
+		{ CAP_XCLIENT_PROTO, " PROTO=" }
+	};
+	const char *values[] = { mta->set->client, mta->set->helo,
+	    mta->set->login, "ESMTP" };
+	char line[1024] = "XCLIENT", value[800];
+	enum mta_status status;
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		if (!(mta->ehlo.capabilities & names[i].bit) ||
+		    !xtext_encode(values[i], value, sizeof(value)))
+			continue;
+		strlcat(line, names[i].name, sizeof(line));
+		if (i == 0 && strchr(value, ':') != NULL)
+			strlcat(line, "IPV6:", sizeof(line));
+		strlcat(line, value, sizeof(line));
+	}
+	mta_put(mta, "%s", line);
+	status = mta_ask(mta);
+	if (status == MTA_OK && mta->answer.code != 220)
+		return mta_fail(mta, MTA_DOWN, mta->answer.text);
+	return status == MTA_OK ? say_hello(mta) : status;
+}
+
+static enum mta_status
+login_result(struct mta *mta, enum mta_status status)
+{
+	if (status != MTA_OK)
+		return status;
+	return mta->answer.code == 235 ? MTA_OK :
+	    mta_fail(mta, MTA_LOGIN, mta->answer.text);
+}
+
+static enum mta_status
+auth_plain(struct mta *mta)
+{
+	char text[1024 / 3 * 4 + 8];
+	unsigned char msg[1024];
+	size_t n = 1, user = strlen(mta->set->user);
+	size_t password = strlen(mta->set->password);
+	enum mta_status status;
+
+	msg[0] = '\0';
+	memcpy(msg + n, mta->set->user, user + 1);
+	n += user + 1;
+	memcpy(msg + n, mta->set->password, password);
+	n += password;
+	base64_encode(msg, n, text);
+	mta_put(mta, "AUTH PLAIN %s", text);
+	explicit_bzero(msg, sizeof(msg));
+	explicit_bzero(text, sizeof(text));
+	status = mta_ask(mta);
+	explicit_bzero(mta->out.p, mta->out.size);
+	return login_result(mta, status);
+}
+
+static enum mta_status
+auth_login(struct mta *mta)
+{
+	const char *words[2] = { mta->set->user, mta->set->password };
+	char text[1024];
+	enum mta_status status;
+	size_t i;
+
+	mta_put(mta, "AUTH LOGIN");
+	status = mta_ask(mta);
+	for (i = 0; i < 2 && status == MTA_OK && mta->answer.code == 334;
+	    i++) {
+		base64_encode((const unsigned char *)words[i],
+		    strlen(words[i]), text);
+		mta_put(mta, "%s", text);
+		status = mta_ask(mta);
+	}
+	explicit_bzero(text, sizeof(text));
+	explicit_bzero(mta->out.p, mta->out.size);
+	return login_result(mta, status);
+}
+
+/* A password goes out only where nobody else can read it. */
+static enum mta_status
+authenticate(struct mta *mta)
+{
+	if (mta->set->user[0] == '\0')
+		return MTA_OK;
+	if (!mta->verified && !route_is_loopback(mta->route))
+		return mta_fail(mta, MTA_LOGIN, "credentials are not sent without "
+		    "verified TLS");
+	if (mta->ehlo.capabilities & CAP_AUTH_PLAIN)
+		return auth_plain(mta);
+	if (mta->ehlo.capabilities & CAP_AUTH_LOGIN)
+		return auth_login(mta);
+	return mta_fail(mta, MTA_LOGIN, "AUTH PLAIN and LOGIN are not offered");
+}
+
+/* Everything up to a session that takes mail; tls false: not even offered. */
+enum mta_status
+mta_introduce(struct mta *mta, bool try_tls)
+{
+	enum route_tls tls = mta->route->tls;
+	enum mta_status status = MTA_OK;
+
+	if (tls == ROUTE_TLS_IMPLICIT)
+		status = handshake(mta, true);
+	if (status == MTA_OK)
+		status = mta_answer(mta);
+	if (status == MTA_OK && mta->answer.code != 220)
+		status = mta_fail(mta, MTA_DOWN, mta->answer.text);
+	if (status == MTA_OK)
+		status = say_hello(mta);
+	if (status != MTA_OK)
+		return status;
+	if (tls == ROUTE_TLS_STARTTLS &&
+	    !(mta->ehlo.capabilities & CAP_STARTTLS))
+		return mta_fail(mta, MTA_TLS, "STARTTLS is not offered");
+	if (tls == ROUTE_TLS_STARTTLS || (tls == ROUTE_TLS_OFFERED &&
+	    try_tls && (mta->ehlo.capabilities & CAP_STARTTLS)))
+		status = start_tls(mta, tls == ROUTE_TLS_STARTTLS);
+	if (status == MTA_OK && mta->set->client != NULL &&
+	    (mta->ehlo.capabilities & CAP_XCLIENT))
+		status = introduce_client(mta);
+	return status == MTA_OK ? authenticate(mta) : status;
+}
