@@ -111,5 +111,6 @@ clean:
 .PHONY: all check demo asan install uninstall lint clean
 
 include tests/unit/unit.mk
+include tests/fuzz/fuzz.mk
 
 -include $(DAEMON:%.o=$(BUILD)/%.d)

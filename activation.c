@@ -172,8 +172,8 @@ activation_listen(struct socket_set *set, const struct config *conf)
 	for (i = 0; i < conf->n_listens; i++) {
 		fd = open_listening(&conf->listens[i]);
 		if (fd == -1) {
-			fprintf(stderr, "listen: line %zu of them: %s\n",
-			    i + 1, strerror(errno));
+			fprintf(stderr, "listen %s: %s\n",
+			    conf->listens[i].text, strerror(errno));
 			return false;
 		}
 		set->listening[set->n] = fd;

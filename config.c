@@ -73,11 +73,12 @@ read_line(struct reading *reading, const char *text, size_t n)
 	else if (!config_words[i].repeatable && (reading->seen >> i & 1))
 		complain(reading, "%s: given twice, once is allowed",
 		    line.word[0]);
-	else if (line.n - 1 < config_words[i].min || line.n - 1 > config_words[i].max)
-		complain(reading, config_words[i].min == config_words[i].max ?
-		    "%s: takes %zu argument(s), not %zu" :
-		    "%s: takes at least %zu argument(s), not %zu",
-		    line.word[0], config_words[i].min, line.n - 1);
+	else if (line.n - 1 < config_words[i].min)
+		complain(reading, "%s: takes at least %zu argument(s), not "
+		    "%zu", line.word[0], config_words[i].min, line.n - 1);
+	else if (line.n - 1 > config_words[i].max)
+		complain(reading, "%s: takes at most %zu argument(s), not "
+		    "%zu", line.word[0], config_words[i].max, line.n - 1);
 	else if ((why = config_words[i].read(reading->conf, &line)) != NULL)
 		complain(reading, "%s: %s", line.word[0], why);
 	if (i < config_n_words)
@@ -148,15 +149,23 @@ find_user(struct reading *reading, struct config *c)
 		complain(reading, "user: must not be root");
 }
 
+/* A program of ours in libexec; the path in buf. */
+static void
+find_program(struct reading *reading, const struct config *c,
+    const char *name, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/%s", c->libexec, name);
+	if (access(buf, X_OK) == -1)
+		complain(reading, "libexec: %s: %s", buf, strerror(errno));
+}
+
 /* checkpassword programs run what follows them when the password is right. */
 static void
 append_auth_reply(struct reading *reading, struct config *c)
 {
 	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/auth-reply", c->libexec);
-	if (access(path, X_OK) == -1)
-		complain(reading, "libexec: %s: %s", path, strerror(errno));
+	find_program(reading, c, "auth-reply", path, sizeof(path));
 	c->auth[c->n_auth] = config_copy(path);
 }
 
@@ -196,26 +205,41 @@ check_places(struct reading *reading, const struct config *c)
 	}
 }
 
+/* A line that was wrong is not also called missing. */
+static bool
+was_seen(const struct reading *reading, const char *keyword)
+{
+	size_t i;
+
+	for (i = 0; i < config_n_words; i++)
+		if (strcmp(config_words[i].keyword, keyword) == 0)
+			return reading->seen >> i & 1;
+	return false;
+}
+
 /* What only shows when all lines are read; told of the last line. */
 static void
 check_whole(struct reading *reading, struct config *c)
 {
+	char path[4096];
 	size_t i;
 
 	default_hostname(c);
 	find_user(reading, c);
-	if (c->n_routes == 0 && !reading->errors)
+	if (!was_seen(reading, "relay"))
 		complain(reading, "relay: is missing, one is needed");
-	if (c->auth == NULL && !reading->errors)
+	if (!was_seen(reading, "auth"))
 		complain(reading, "auth: is missing, one is needed");
 	if (c->auth != NULL)
 		append_auth_reply(reading, c);
-	if (c->n_certificates == 0 && c->tls == TLS_POLICY_REQUIRED &&
-	    !reading->errors)
+	if (!was_seen(reading, "certificate") &&
+	    c->tls == TLS_POLICY_REQUIRED)
 		complain(reading, "certificate: is missing; without one "
 		    "`tls off` must be said");
 	if (c->tls == TLS_POLICY_OFF)
 		c->n_certificates = 0;
+	if (c->n_imaps > 0)
+		find_program(reading, c, "imapfetch", path, sizeof(path));
 	if (c->relay_credentials != NULL)
 		check_credentials(reading, c);
 	check_places(reading, c);
@@ -244,8 +268,12 @@ config_load(const char *path, struct config *c)
 			n--;
 		read_line(&reading, text, (size_t)n);
 	}
+	if (ferror(f))
+		complain(&reading, "%s", strerror(errno));
 	free(text);
 	fclose(f);
+	if (reading.line == 0 && reading.errors > 0)
+		return reading.errors;
 	check_whole(&reading, c);
 	return reading.errors;
 }

@@ -26,6 +26,7 @@ struct listen_line {
 	struct sockaddr_storage address;
 	socklen_t len;
 	bool tls;
+	const char *text;
 };
 
 /* A line of the senders file: who may use these addresses. */

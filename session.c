@@ -166,17 +166,18 @@ log_replies(const char *p, size_t n)
 static void
 feed(void)
 {
-	size_t used;
-
-	size_t before = session.smtp.out_len;
+	size_t used, before = session.smtp.out_len;
 
 	used = smtp_input(&session.smtp, session.in, session.in_len);
 	if (log_verbose() && session.smtp.out_len > before)
 		log_replies(session.smtp.out + before,
 		    session.smtp.out_len - before);
-	if (used > 0 && used < session.in_len)
-		memmove(session.in, session.in + used, session.in_len - used);
-	session.in_len -= used;
+	if (used > 0) {
+		session.in_len -= used;
+		memmove(session.in, session.in + used, session.in_len);
+		/* what has moved may be the beginning of a password */
+		explicit_bzero(session.in + session.in_len, used);
+	}
 	errand_flush_commands();
 }
 
@@ -380,7 +381,9 @@ settle_burl(const struct config *conf, char *burl, size_t size)
 		if (server->port == 143 || (server->port == 993 &&
 		    server->security == IMAP_TLS))
 			*strrchr(word, ':') = '\0';
-		if (strstr(burl, word) == NULL)
+		/* a reply line has 512 octets, RFC 5321 4.5.3.1.5 */
+		if (strstr(burl, word) == NULL &&
+		    strlen(burl) + strlen(word) < size)
 			strlcat(burl, word, size);
 	}
 }

@@ -3,6 +3,8 @@
  * one line into the configuration and returns NULL, or what is wrong and what
  * is allowed.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -39,6 +41,19 @@ file_word(const char *name, char **slot)
 	return why;
 }
 
+/* A file of trust anchors. */
+static const char *
+ca_word(const char *name, char **slot)
+{
+	static char why[512];
+	const char *wrong = file_word(name, slot);
+
+	if (wrong != NULL || tls_file_has_certificate(*slot))
+		return wrong;
+	snprintf(why, sizeof(why), "%.300s: no certificate in PEM", *slot);
+	return why;
+}
+
 static const char *
 name_word(const char *name, char *slot, size_t size)
 {
@@ -67,6 +82,7 @@ read_listen(struct config *c, const struct conf_line *l)
 
 	if (c->n_listens == LISTENS_MAX)
 		return "too many listen lines";
+	listen->text = config_copy(l->word[1]);
 	if (!conf_address(l->word[1], &listen->address, &listen->len))
 		return "an address and a port are expected, like "
 		    "127.0.0.1:587, [::1]:587 or *:587";
@@ -111,16 +127,19 @@ static const char *
 read_auth(struct config *c, const struct conf_line *l)
 {
 	static char why[512];
+	struct stat st;
 	size_t i;
 
 	if (l->word[1][0] != '/')
 		return "the absolute path of a checkpassword program is "
 		    "expected";
-	if (access(l->word[1], X_OK) == -1) {
+	if (stat(l->word[1], &st) == -1 || access(l->word[1], X_OK) == -1) {
 		snprintf(why, sizeof(why), "%.300s: %s", l->word[1],
 		    strerror(errno));
 		return why;
 	}
+	if (!S_ISREG(st.st_mode))
+		return "a checkpassword program is expected, no directory";
 	c->n_auth = l->n - 1;
 	/* room for auth-reply and the NULL behind it */
 	c->auth = calloc(c->n_auth + 2, sizeof(*c->auth));
@@ -160,7 +179,53 @@ read_relay_credentials(struct config *c, const struct conf_line *l)
 static const char *
 read_relay_ca(struct config *c, const struct conf_line *l)
 {
-	return file_word(l->word[1], &c->relay_ca);
+	return ca_word(l->word[1], &c->relay_ca);
+}
+
+/* An address, @domain, or * */
+static bool
+is_sender(const char *word)
+{
+	char text[ADDRESS_MAX + 3];
+	struct path path;
+	int n;
+
+	if (strcmp(word, "*") == 0)
+		return true;
+	if (word[0] == '@')
+		return helo_is_valid(word + 1, strlen(word + 1));
+	n = snprintf(text, sizeof(text), "<%s>", word);
+	return n > 0 && (size_t)n < sizeof(text) &&
+	    path_parse(text, (size_t)n, &path) == (size_t)n &&
+	    path.has_domain;
+}
+
+/* NULL, or what is wrong with the line of the senders file. */
+static const char *
+add_sender(struct config *c, const struct conf_line *line)
+{
+	struct sender_line *s;
+	char text[CONF_LINE_MAX] = "";
+	size_t i;
+
+	if (line->n == 0)
+		return NULL;
+	if (line->n == 1)
+		return "a login and its addresses are expected";
+	for (i = 1; i < line->n; i++) {
+		if (!is_sender(line->word[i]))
+			return "an address, @domain or * is expected";
+		strlcat(text, line->word[i], sizeof(text));
+		strlcat(text, " ", sizeof(text));
+	}
+	s = reallocarray(c->senders, c->n_senders + 1, sizeof(*s));
+	if (s == NULL)
+		fatal("out of memory");
+	c->senders = s;
+	s += c->n_senders++;
+	s->login = config_copy(line->word[0]);
+	s->addresses = config_copy(text);
+	return NULL;
 }
 
 /* `login address ...` a line */
@@ -169,11 +234,11 @@ read_senders_file(struct config *c, const char *path)
 {
 	static char why[600];
 	struct conf_line line;
-	struct sender_line *s;
-	const char *wrong;
-	char text[CONF_LINE_MAX];
+	const char *wrong = NULL;
+	char *text = NULL;
 	unsigned number = 0;
-	size_t i;
+	size_t size = 0;
+	ssize_t n;
 	FILE *f = fopen(path, "re");
 
 	if (f == NULL) {
@@ -181,34 +246,19 @@ read_senders_file(struct config *c, const char *path)
 		    strerror(errno));
 		return why;
 	}
-	while (fgets(text, sizeof(text), f) != NULL) {
+	while (wrong == NULL && (n = getline(&text, &size, f)) != -1) {
 		number++;
-		wrong = conf_split(text, strcspn(text, "\n"), &line);
-		if (wrong == NULL && line.n == 1)
-			wrong = "a login and its addresses are expected";
-		if (wrong != NULL) {
-			snprintf(why, sizeof(why), "%.300s:%u: %s", path,
-			    number, wrong);
-			fclose(f);
-			return why;
-		}
-		if (line.n == 0)
-			continue;
-		s = reallocarray(c->senders, c->n_senders + 1, sizeof(*s));
-		if (s == NULL)
-			fatal("out of memory");
-		c->senders = s;
-		s += c->n_senders++;
-		s->login = config_copy(line.word[0]);
-		text[0] = '\0';
-		for (i = 1; i < line.n; i++) {
-			strlcat(text, line.word[i], sizeof(text));
-			strlcat(text, " ", sizeof(text));
-		}
-		s->addresses = config_copy(text);
+		n -= n > 0 && text[n - 1] == '\n';
+		wrong = conf_split(text, (size_t)n, &line);
+		if (wrong == NULL)
+			wrong = add_sender(c, &line);
 	}
+	free(text);
 	fclose(f);
-	return NULL;
+	if (wrong == NULL)
+		return NULL;
+	snprintf(why, sizeof(why), "%.300s:%u: %s", path, number, wrong);
+	return why;
 }
 
 static const char *
@@ -363,7 +413,7 @@ read_imap(struct config *c, const struct conf_line *l)
 			return why;
 	}
 	if (next < l->n && strncmp(l->word[next], "ca=", 3) == 0) {
-		why = file_word(l->word[next++] + 3, &imap->ca);
+		why = ca_word(l->word[next++] + 3, &imap->ca);
 		if (why != NULL)
 			return why;
 	}

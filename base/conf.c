@@ -147,12 +147,15 @@ conf_address(const char *s, struct sockaddr_storage *ss, socklen_t *len)
 	uint64_t port;
 	size_t n;
 
-	if (colon == NULL || !conf_number(colon + 1, 65535, &port))
+	if (colon == NULL || !conf_number(colon + 1, 65535, &port) ||
+	    port == 0)
 		return false;
 	n = (size_t)(colon - s);
 	if (n > 2 && s[0] == '[' && s[n - 1] == ']') {
 		s++;
 		n -= 2;
+	} else if (memchr(s, ':', n) != NULL) {
+		return false;	/* which colon is the port's? */
 	}
 	if (n == 0 || n >= sizeof(host))
 		return false;

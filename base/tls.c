@@ -134,13 +134,34 @@ configure(struct tls *ctx, struct tls_config *config)
 	return n;
 }
 
+static X509 *
+first_certificate(const uint8_t *pem, size_t len)
+{
+	BIO *bio = BIO_new_mem_buf(pem, (int)len);
+	X509 *x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	BIO_free(bio);
+	return x509;
+}
+
+bool
+tls_file_has_certificate(const char *path)
+{
+	size_t len;
+	uint8_t *pem = tls_load_file(path, &len, NULL);
+	X509 *x509 = pem == NULL ? NULL : first_certificate(pem, len);
+
+	tls_unload_file(pem, len);
+	X509_free(x509);
+	return x509 != NULL;
+}
+
 static bool
 add_certificate(struct tls_config *config, const struct certificate *cert,
     char *error, size_t size)
 {
 	size_t len;
 	uint8_t *pem;
-	BIO *bio;
 	X509 *x509;
 	int n;
 
@@ -149,9 +170,7 @@ add_certificate(struct tls_config *config, const struct certificate *cert,
 		complain(error, size, cert->chain, strerror(errno));
 		return false;
 	}
-	bio = BIO_new_mem_buf(pem, (int)len);
-	x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	BIO_free(bio);
+	x509 = first_certificate(pem, len);
 	if (x509 != NULL)
 		public_keys[n_keys] = X509_get_pubkey(x509);
 	X509_free(x509);
@@ -270,6 +289,14 @@ tls_client_open(struct tls_config *config)
 
 static struct secret der[TLS_KEYS_MAX];
 
+/* Nobody is there to type it. */
+static int
+no_pass_phrase(char *buf, int size, int writing, void *arg)
+{
+	(void)buf, (void)size, (void)writing, (void)arg;
+	return -1;
+}
+
 /* The key as DER in locked memory; the library's own copy is freed. */
 static bool
 load_key(const struct certificate *cert, size_t i, char *error, size_t size)
@@ -283,11 +310,12 @@ load_key(const struct certificate *cert, size_t i, char *error, size_t size)
 	if (!secret_read_file(&pem, cert->key, error, size))
 		return false;
 	bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	key = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL);
 	BIO_free(bio);
 	secret_wipe(&pem);
 	if (key == NULL) {
-		complain(error, size, cert->key, "no private key in PEM");
+		complain(error, size, cert->key, "no private key in PEM, or an "
+		    "encrypted one");
 		return false;
 	}
 	if (EVP_PKEY_cmp(key, public_keys[i]) != 1) {

@@ -166,10 +166,11 @@ line_limit(const struct smtp *s, const char *in, size_t n)
 
 /* The rest of a line that was too long; the objection comes at its end. */
 static size_t
-skip_line(struct smtp *s, const char *in, size_t n)
+skip_line(struct smtp *s, char *in, size_t n)
 {
-	const char *lf = memchr(in, '\n', n);
+	char *lf = memchr(in, '\n', n);
 
+	explicit_bzero(in, lf == NULL ? n : (size_t)(lf - in));
 	if (lf == NULL)
 		return n;
 	if (s->pending_count > 0) {

@@ -141,8 +141,13 @@ static bool
 read_envid(const char *v, size_t n, void *arg)
 {
 	struct mail_params *params = arg;
+	size_t i;
 
 	params->has_envid = true;
+	/* printable US-ASCII before it was encoded, RFC 3461 4.4 */
+	for (i = 0; i + 1 < n; i++)
+		if (v[i] == '+' && v[i + 1] >= '8')
+			return false;
 	return n > 0 && xtext_is_valid(v, n) &&
 	    keep(params->envid, sizeof(params->envid), v, n);
 }

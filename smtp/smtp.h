@@ -44,7 +44,7 @@ struct smtp_settings {
 	enum tls_policy tls;
 	uint64_t max_size;
 	unsigned max_recipients;
-	char burl[512];		/* arguments of BURL after login, "": none */
+	char burl[490];		/* arguments of BURL after login, "": none */
 	struct ehlo relay;	/* what the relay has told */
 };
 

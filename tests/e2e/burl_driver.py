@@ -4,8 +4,8 @@ import os
 import socket
 import threading
 
-from common_driver import (House, children, expect, leave, report, reply, say, talk,
-                           wait, without_received, write)
+from common_driver import (House, children, expect, leave, report, reply,
+                           say, talk, wait, without_received, write)
 
 HEAD = (b"From: Alice <alice@example.org>\r\nTo: bob@example.org\r\n"
         b"Date: Sat, 21 Nov 2026 10:00:00 +0000\r\n"
@@ -109,7 +109,8 @@ def at_once(jobs):
         except Exception as e:
             report(False, "a client", repr(e))
 
-    threads = [threading.Thread(target=run, args=(j,)) for j in jobs]
+    threads = [threading.Thread(target=run, args=(j,), daemon=True)
+               for j in jobs]
     for t in threads:
         t.start()
     for t in threads:
@@ -117,5 +118,5 @@ def at_once(jobs):
 
 
 __all__ = ["HEAD", "House", "Mark", "Trap", "at_once", "brief", "delivered",
-           "expect", "fetch", "imapfetch", "leave", "mail", "refused", "reply", "report", "say",
-           "talk", "wait", "write"]
+           "expect", "fetch", "imapfetch", "leave", "mail",
+           "refused", "reply", "report", "say", "talk", "wait", "write"]

@@ -8,9 +8,10 @@ import socket
 import time
 
 from common_driver import (SLOW, Unexpected, begin, children, end, found_in,
-                           give_envelope, skip)
+                           give_envelope, show, skip)
 from burl_driver import (HEAD, House, Mark, Trap, at_once, delivered, fetch,
-                         imapfetch, leave, mail, refused, reply, report, say, talk, wait, write)
+                         imapfetch, leave, mail, refused, reply, report, say,
+                         talk, wait, write)
 from imapd import HANGUP, Imapd, Script
 from imapfetch_bench import TOKEN
 from imapfetch_rows import PLAIN_ROWS, SILENT, URLFETCH_ROWS, url_at
@@ -578,16 +579,14 @@ def secrets():
             leave(c)
 
 
-try:
-    for section in (rows, silent, forged, order, after_failure, sizes,
-                    vanishing, reuse, down, early, several, clear,
-                    long_offer, secrets):
-        since_ = time.monotonic()
-        try:
-            section()
-        except (Unexpected, RuntimeError, ValueError, OSError) as e_:
-            report(False, "hostile: %s goes to its end" % section.__name__,
-                   repr(e_))
-        print("# %s: %.1f s" % (section.__name__, time.monotonic() - since_))
-finally:
-    end()
+for section in (rows, silent, forged, order, after_failure, sizes,
+                vanishing, reuse, down, early, several, clear,
+                long_offer, secrets):
+    since_ = time.monotonic()
+    try:
+        section()
+    except (Unexpected, RuntimeError, ValueError, OSError) as e_:
+        report(False, "hostile: %s goes to its end" % section.__name__,
+               repr(e_))
+    show("# %s: %.1f s" % (section.__name__, time.monotonic() - since_))
+end()

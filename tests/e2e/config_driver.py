@@ -3,7 +3,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 
 from common_driver import (HERE, SLOW, begin, end, report, skip, write)
 
@@ -80,7 +79,8 @@ def called_good(status, out, err):
 def takes(line, *more, name=None, **how):
     lines, _ = with_line(line, *more)
     status, out, err = run(lines, **how)
-    report(called_good(status, out, err), "taken: " + (name or line.replace(T, "").replace(BUILD, "")),
+    report(called_good(status, out, err), "taken: " + (
+        name or line.replace(T, "").replace(BUILD, "")),
            "status %s" % status, out, *err)
 
 
@@ -126,7 +126,8 @@ VALUES = [
     ("relay", "nothing may follow", "smtp://h/x", "smtp://h:25/x",
      "smtp://[::1]x"),
     ("relay", "absolute path", "maildir://x", "maildir://"),
-    ("relay", "too long", "smtp://" + "x" * 400, "lmtp:///" + "x" * 108, "maildir:///" + "x" * 200),
+    ("relay", "too long", "smtp://" + "x" * 400, "lmtp:///" + "x" * 108,
+     "maildir:///" + "x" * 200),
     ("relay", "too many", " ".join(9 * ["smtp://127.0.0.1"])),
     ("relay-credentials", FILE, T + "/none", "none"),
     ("relay-ca", FILE, T + "/none"),
@@ -352,7 +353,8 @@ def files():
 def senders():
     def row(name, text, line, why):
         path = write(T + "/who", text, 0o644)
-        refuses("senders " + path, re.escape("%s:%d: " % (path, line)) + ".*" + why,
+        refuses("senders " + path,
+                re.escape("%s:%d: " % (path, line)) + ".*" + why,
                 name="senders file, " + name)
 
     good = "# who\nalice alice@example.org\n"
@@ -579,5 +581,4 @@ libexec()
 credentials()
 command_line()
 in_use()
-sys.stdout.flush()
 end()

@@ -10,7 +10,8 @@ import threading
 import time
 
 from common_driver import (SLOW, House, begin, children, end, expect,
-                           found_in, give_envelope, report, skip, talk, wait, write)
+                           found_in, give_envelope, report, skip, talk, wait,
+                           write)
 
 BUILD, T = begin("tls")
 CA = T + "/ca.pem"
@@ -304,8 +305,8 @@ def stalled(h):
             ("a ClientHello, then nothing", lambda s: s.sendall(hello)),
             ("a ClientHello octet by octet", drip)]:
         for how in "tls", "starttls":
-            t = threading.Thread(target=stall, args=(h, name, how, send,
-                                                     send is drip))
+            t = threading.Thread(target=stall, daemon=True, args=(
+                h, name, how, send, send is drip))
             t.start()
             threads.append(t)
     for t in threads:

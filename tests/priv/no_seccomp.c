@@ -1,0 +1,37 @@
+/*
+ * The fence without its lists of system calls: what uid, empty root, limits
+ * and Landlock hold back by themselves.
+ */
+#include "sandbox/linux.h"
+
+void
+seccomp_make_filters(bool dirs)
+{
+	(void)dirs;
+}
+
+void
+seccomp_session(void)
+{
+}
+
+void
+seccomp_relay(void)
+{
+}
+
+void
+seccomp_make_imapfetch(void)
+{
+}
+
+void
+seccomp_imapfetch(void)
+{
+}
+
+void
+seccomp_no_exec(const char *role)
+{
+	(void)role;
+}
