@@ -128,5 +128,5 @@ act_burl(struct smtp *s, const struct command *c)
 		return;
 	}
 	s->wait = WAIT_FETCH;
-	s->ops->fetch(s->arg, c->arg, url, s->set->max_size - s->t.octets);
+	s->ops->fetch(s->arg, c->arg, url, smtp_size_limit(s) - s->t.octets);
 }

@@ -70,9 +70,9 @@ check_mail_params(const struct smtp *s, struct command *c, const char *p,
 		return unoffered(c, "BODY=8BITMIME");
 	if ((params.has_ret || params.has_envid) && !(relay & CAP_DSN))
 		return unoffered(c, params.has_ret ? "RET" : "ENVID");
-	if (params.has_size && params.size > size_limit(s)) {
+	if (params.has_size && params.size > smtp_size_limit(s)) {
 		snprintf(c->note, sizeof(c->note), "%llu",
-		    (unsigned long long)size_limit(s));
+		    (unsigned long long)smtp_size_limit(s));
 		return R_TOO_BIG;
 	}
 	return R_NONE;

@@ -44,16 +44,6 @@ auth_is_offered(const struct smtp *s)
 	    (s->tls || s->set->tls != TLS_POLICY_REQUIRED);
 }
 
-/* Our limit, or that of the next server where it is lower. */
-uint64_t
-size_limit(const struct smtp *s)
-{
-	uint64_t relay = s->set->relay.size;
-
-	return relay > 0 && relay < s->set->max_size ? relay :
-	    s->set->max_size;
-}
-
 /* With BURL there must be 8BITMIME (RFC 4468 4), which is the relay's. */
 bool
 burl_is_offered(const struct smtp *s)
@@ -97,7 +87,7 @@ act_ehlo(struct smtp *s, const struct command *c)
 	s->esmtp = true;
 	add(&lines, "250-%s\r\n", s->set->hostname);
 	add(&lines, "250-PIPELINING\r\n");
-	add(&lines, "250-SIZE %llu\r\n", (unsigned long long)size_limit(s));
+	add(&lines, "250-SIZE %llu\r\n", (unsigned long long)smtp_size_limit(s));
 	if (relay & CAP_8BITMIME)
 		add(&lines, "250-8BITMIME\r\n");
 	if (relay & CAP_DSN)

@@ -15,7 +15,7 @@ static bool
 count_octets(struct smtp *s, size_t n)
 {
 	s->t.octets += n;
-	if (s->t.octets <= s->set->max_size)
+	if (s->t.octets <= smtp_size_limit(s))
 		return true;
 	smtp_fail_body(s, R_TOO_BIG);
 	return false;
@@ -44,7 +44,7 @@ say_why(struct smtp *s)
 		return;
 	}
 	snprintf(limit, sizeof(limit), "%llu",
-	    (unsigned long long)s->set->max_size);
+	    (unsigned long long)smtp_size_limit(s));
 	smtp_reply(s, s->t.error, limit);
 }
 

@@ -96,6 +96,15 @@ smtp_relay(struct smtp *s, enum relay_verb verb, const char *p, size_t n)
 	s->ops->relay(s->arg, verb, p, n);
 }
 
+uint64_t
+smtp_size_limit(const struct smtp *s)
+{
+	uint64_t relay = s->set->relay.size;
+
+	return relay > 0 && relay < s->set->max_size ? relay :
+	    s->set->max_size;
+}
+
 bool
 smtp_body_is_lost(const struct smtp *s)
 {

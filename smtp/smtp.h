@@ -170,6 +170,8 @@ void smtp_forget(struct smtp *);
 void smtp_reset(struct smtp *);
 void smtp_fail_body(struct smtp *, enum reply);
 bool smtp_body_is_lost(const struct smtp *);
+/* Our limit, or that of the next server where it is lower. */
+uint64_t smtp_size_limit(const struct smtp *);
 /* A line without its CRLF; false: not now, the same line again later. */
 bool smtp_command_line(struct smtp *, const char *line, size_t n,
     bool more_behind);

@@ -39,8 +39,6 @@ void act_ehlo(struct smtp *, const struct command *);
 void act_starttls(struct smtp *, const struct command *);
 void act_auth(struct smtp *, const struct command *);
 bool burl_is_offered(const struct smtp *);
-/* Our limit, or that of the next server where it is lower. */
-uint64_t size_limit(const struct smtp *);
 
 /* envelope.c */
 enum reply check_mail(const struct smtp *, struct command *);

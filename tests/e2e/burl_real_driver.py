@@ -8,7 +8,7 @@ import threading
 import time
 from urllib.parse import quote
 
-from common_driver import (SLOW, Unexpected, at_end, begin, children, end,
+from common_driver import (Unexpected, at_end, begin, children, end,
                            give_envelope, show, skip)
 from burl_driver import (HEAD, House, Mark, at_once, delivered, expect, fetch,
                          imapfetch, leave, mail, reply, report, say, talk,

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from common_driver import (SLOW, House, begin, children, end, expect,
+from common_driver import (SLOW, House, begin, children, end,
                            found_in, give_envelope, report, skip, talk, wait,
                            write)
 
