@@ -113,4 +113,4 @@ clean:
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 
--include $(DAEMON:%.o=$(BUILD)/%.d)
+-include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d)

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -103,7 +104,7 @@ take_listen_fds(struct socket_set *set, bool tls)
 		if (is_socket(FIRST_FD + (int)i))
 			take(set, FIRST_FD + (int)i, name, tls);
 	}
-	set->from_system = n > 0;
+	set->from_system = n > 0 && !generation_sockets_are_own();
 }
 
 /*
@@ -136,7 +137,7 @@ activation_find(struct socket_set *set, bool tls)
 	memset(set, 0, sizeof(*set));
 	set->connected = -1;
 	take_listen_fds(set, tls);
-	if (!set->from_system)
+	if (!set->from_system && set->n == 0)
 		take_stdin(set, tls);
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_PID");
@@ -163,24 +164,44 @@ open_listening(const struct listen_line *line)
 	return fd;
 }
 
+/* A socket that we have already, from an earlier generation. */
+static bool
+is_there(const struct socket_set *set, const struct listen_line *line)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	size_t i;
+
+	for (i = 0; i < set->n; i++) {
+		len = sizeof(ss);
+		memset(&ss, 0, sizeof(ss));
+		if (getsockname(set->listening[i], (struct sockaddr *)&ss,
+		    &len) == 0 && len == line->len &&
+		    memcmp(&ss, &line->address, len) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool
 activation_listen(struct socket_set *set, const struct config *conf)
 {
 	size_t i;
 	int fd;
 
-	for (i = 0; i < conf->n_listens; i++) {
+	for (i = 0; i < conf->n_listens && set->n < SOCKETS_MAX; i++) {
+		if (is_there(set, &conf->listens[i]))
+			continue;
 		fd = open_listening(&conf->listens[i]);
 		if (fd == -1) {
-			fprintf(stderr, "listen %s: %s\n",
-			    conf->listens[i].text, strerror(errno));
+			warn("listen %s", conf->listens[i].text);
 			return false;
 		}
 		set->listening[set->n] = fd;
 		set->tls[set->n++] = conf->listens[i].tls;
 	}
-	if (set->n == 0)
-		fprintf(stderr, "no socket to serve: no listen line, and "
-		    "none was passed by systemd or inetd\n");
-	return set->n > 0;
+	if (set->n == 0 && set->connected == -1)
+		warnx("no socket to serve: no listen line, and none was "
+		    "passed by systemd or inetd");
+	return set->n > 0 || set->connected != -1;
 }

@@ -53,12 +53,6 @@ auth_init(struct event_base *base, const struct config *conf)
 	auth.conf = conf;
 }
 
-bool
-auth_is_busy(void)
-{
-	return auth.queue != NULL || auth.running != NULL;
-}
-
 static void
 unlink_request(struct auth_request **list, struct auth_request *request)
 {
@@ -130,9 +124,13 @@ judge(const struct auth_request *request, int status,
 		result->ran = result->right = true;
 		strlcpy(result->user, value, sizeof(result->user));
 		value = answer_value(request, "SENDERS");
-		if (value != NULL)
-			strlcpy(result->senders, value,
-			    sizeof(result->senders));
+		if (value != NULL && strlcpy(result->senders, value,
+		    sizeof(result->senders)) >= sizeof(result->senders)) {
+			/* an address that is cut is another one */
+			log_event(request->id, "helper-failed", "SENDERS of "
+			    "%s is too long", result->user);
+			result->ran = result->right = false;
+		}
 	}
 }
 

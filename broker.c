@@ -16,13 +16,16 @@
 #define ADDRESSES_AGE	300	/* seconds until names are resolved anew */
 #define FIRST_PROBE	2	/* seconds that connections wait for it */
 #define PROBE_LIMIT	30
+#define PROBE_REST	5	/* between those that relays ask for */
 
 static struct {
 	struct report report;
 	bool known;		/* addresses are, or none is needed */
 	time_t learnt;
 	bool served;		/* the nursery was told to accept */
+	uint32_t probe_ticket;	/* of the one being forked, 0: none */
 	int probe;		/* channel, -1: none is under way */
+	time_t probed;
 	struct event *probe_readable, *probe_limit;
 	char user[LOGIN_SIZE], password[LOGIN_SIZE];
 } broker = { .probe = -1 };
@@ -54,35 +57,32 @@ serve(void)
 	broker.served = true;
 }
 
-/* Has a process forked; returns our end of its channel. */
-static int
+/* Has a process forked; broker_relay_born() gets its channel. */
+static uint32_t
 fork_relay(enum role role)
 {
-	unsigned char r = (unsigned char)role;
-	int pair[2];
+	static uint32_t ticket;
+	unsigned char buf[8];
+	struct pack pack;
 
-	if (ipc_pair(pair) == -1)
-		return -1;
-	fcntl(pair[0], F_SETFL, O_NONBLOCK);
-	monitor_tell_nursery(M_FORK_RELAY, &r, 1, pair[1]);
-	close(pair[1]);
-	return pair[0];
+	ticket = ticket + 1 == 0 ? 1 : ticket + 1;
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u32(&pack, ticket);
+	pack_u8(&pack, role);
+	monitor_tell_nursery(M_FORK_RELAY, buf, pack.len, -1);
+	return ticket;
 }
 
 static void
-learn(const struct report *report, bool addresses)
+learn(const struct report *report)
 {
 	bool news = memcmp(&report->ehlo, &broker.report.ehlo,
 	    sizeof(report->ehlo)) != 0;
 
-	broker.report.ehlo = report->ehlo;
-	if (addresses) {
-		memcpy(broker.report.addresses, report->addresses,
-		    sizeof(report->addresses));
-		broker.known = true;
-		broker.learnt = time(NULL);
-	}
-	if (monitor.stopping && (news || addresses))
+	broker.report = *report;
+	broker.known = true;
+	broker.learnt = time(NULL);
+	if (monitor.single)
 		state_save(&monitor.service->conf, &broker.report);
 	if (news || !broker.served)
 		serve();
@@ -93,11 +93,15 @@ static void give_to_all_waiting(void);
 static void
 end_probe(void)
 {
-	if (broker.probe == -1)
+	if (broker.probe_limit == NULL)
 		return;
-	event_free(broker.probe_readable);
 	event_free(broker.probe_limit);
-	close(broker.probe);
+	broker.probe_limit = NULL;
+	broker.probe_ticket = 0;
+	if (broker.probe != -1) {
+		event_free(broker.probe_readable);
+		close(broker.probe);
+	}
 	broker.probe = -1;
 	if (!broker.served)
 		serve();
@@ -113,9 +117,11 @@ on_probe(evutil_socket_t fd, short what, void *arg)
 	(void)what, (void)arg;
 	if (n == -1 && errno == EAGAIN)
 		return;
-	if (n == 1 && monitor.frame.type == O_CAPABILITIES &&
+	if (n == 1 && monitor.frame.fd != -1)
+		close(monitor.frame.fd);
+	else if (n == 1 && monitor.frame.type == O_CAPABILITIES &&
 	    report_unpack(&report, monitor.frame.data, monitor.frame.len))
-		learn(&report, true);
+		learn(&report);
 	else
 		log_event(NULL, "relay-probe", "no relay answered");
 	end_probe();
@@ -142,18 +148,30 @@ begin_probe(void)
 	struct timeval limit = { broker.served ? PROBE_LIMIT : FIRST_PROBE,
 	    0 };
 
-	if (broker.probe != -1)
+	if (broker.probe_limit != NULL)
 		return;
-	broker.probe = fork_relay(ROLE_PROBE);
-	if (broker.probe == -1)
-		return;
-	broker.probe_readable = event_new(monitor.base, broker.probe,
-	    EV_READ | EV_PERSIST, on_probe, NULL);
 	broker.probe_limit = evtimer_new(monitor.base, on_probe_limit, NULL);
-	if (broker.probe_readable == NULL || broker.probe_limit == NULL)
+	if (broker.probe_limit == NULL)
+		fatal("broker: out of memory");
+	event_add(broker.probe_limit, &limit);
+	broker.probed = time(NULL);
+	broker.probe_ticket = fork_relay(ROLE_PROBE);
+}
+
+static void
+probe_born(int channel)
+{
+	broker.probe_ticket = 0;
+	if (channel == -1) {
+		end_probe();
+		return;
+	}
+	broker.probe = channel;
+	broker.probe_readable = event_new(monitor.base, channel,
+	    EV_READ | EV_PERSIST, on_probe, NULL);
+	if (broker.probe_readable == NULL)
 		fatal("broker: out of memory");
 	event_add(broker.probe_readable, NULL);
-	event_add(broker.probe_limit, &limit);
 }
 
 void
@@ -163,7 +181,7 @@ broker_start(void)
 	size_t i;
 
 	/* one connection and the end: an earlier process may have looked */
-	if (monitor.stopping && state_load(conf, &broker.report)) {
+	if (monitor.single && state_load(conf, &broker.report)) {
 		broker.known = true;
 		serve();
 		return;
@@ -172,26 +190,36 @@ broker_start(void)
 	for (i = 0; i < conf->n_routes; i++)
 		broker.known &= route_is_numeric(&conf->routes[i]);
 	begin_probe();
-	if (broker.probe == -1)
-		serve();
 }
 
-/* A relay process reports what the server it has reached can do. */
+/*
+ * A relay process says that the server it has reached offers something else
+ * than we know. One user's process is not believed for all users: a probe
+ * looks. Anything else is against the rules.
+ */
 static void
 on_relay(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *client = arg;
-	struct report report;
 	int n = ipc_recv((int)fd, &monitor.frame);
 
 	(void)what;
 	if (n == -1 && errno == EAGAIN)
 		return;
 	if (n == 1 && monitor.frame.type == O_CAPABILITIES &&
-	    report_unpack(&report, monitor.frame.data, monitor.frame.len))
-		learn(&report, false);
-	else
-		broker_forget(client);
+	    monitor.frame.fd == -1) {
+		if (time(NULL) - broker.probed > PROBE_REST)
+			begin_probe();
+		return;
+	}
+	if (n == 1 && monitor.frame.fd != -1)
+		close(monitor.frame.fd);
+	if (n != 0) {
+		log_event(client->id, "violation", "the relay process, pid "
+		    "%ld, sends nonsense", (long)client->relay_pid);
+		monitor_kill(client->relay_pid);
+	}
+	broker_forget(client);
 }
 
 void
@@ -202,6 +230,7 @@ broker_forget(struct client *client)
 	event_free(client->relay_readable);
 	close(client->relay);
 	client->relay = -1;
+	client->relay_pid = 0;
 }
 
 static bool
@@ -233,21 +262,22 @@ send_order(const struct client *client, int relay, int channel)
 static void
 give_now(struct client *client)
 {
-	int pair[2];
-
 	client->wants_relay = false;
 	broker_forget(client);
-	client->relay = fork_relay(ROLE_RELAY);
-	if (client->relay == -1 || ipc_pair(pair) == -1) {
-		log_event(client->id, "relay-failed", "%s", strerror(errno));
-		client_drop(client);
+	client->relay_ticket = fork_relay(ROLE_RELAY);
+}
+
+/* The session's end of a new channel goes to it, the other to the relay. */
+static void
+introduce(struct client *client)
+{
+	int pair[2];
+
+	if (ipc_pair(pair) == -1) {
+		broker_forget(client);
+		client_answer(client, S_RELAY, NULL, 0, -1);
 		return;
 	}
-	client->relay_readable = event_new(monitor.base, client->relay,
-	    EV_READ | EV_PERSIST, on_relay, client);
-	if (client->relay_readable == NULL)
-		fatal("broker: out of memory");
-	event_add(client->relay_readable, NULL);
 	if (!send_order(client, client->relay, pair[0]))
 		broker_forget(client);	/* the session sees it closed */
 	client_answer(client, S_RELAY, NULL, 0, pair[1]);
@@ -256,27 +286,63 @@ give_now(struct client *client)
 }
 
 static void
+relay_born(struct client *client, pid_t pid, int channel)
+{
+	client->relay_ticket = 0;
+	if (channel == -1) {
+		log_event(client->id, "relay-failed", "cannot be forked");
+		client_answer(client, S_RELAY, NULL, 0, -1);
+		return;
+	}
+	client->relay = channel;
+	client->relay_pid = pid;
+	client->relay_readable = event_new(monitor.base, channel,
+	    EV_READ | EV_PERSIST, on_relay, client);
+	if (client->relay_readable == NULL)
+		fatal("broker: out of memory");
+	event_add(client->relay_readable, NULL);
+	introduce(client);
+}
+
+void
+broker_relay_born(uint32_t ticket, pid_t pid, int channel)
+{
+	struct client *client;
+
+	if (channel != -1)
+		fcntl(channel, F_SETFL, O_NONBLOCK);
+	if (ticket == broker.probe_ticket) {
+		probe_born(channel);
+		return;
+	}
+	LIST_FOREACH(client, &monitor.clients, entry)
+		if (client->relay_ticket == ticket) {
+			relay_born(client, pid, channel);
+			return;
+		}
+	if (channel != -1)
+		close(channel);	/* who wanted it is gone; so it ends */
+}
+
+static void
 give_to_all_waiting(void)
 {
-	struct client *client, *next;
+	struct client *client;
 
-	for (client = LIST_FIRST(&monitor.clients); client != NULL;
-	    client = next) {
-		next = LIST_NEXT(client, entry);
+	LIST_FOREACH(client, &monitor.clients, entry)
 		if (client->wants_relay)
 			give_now(client);
-	}
 }
 
 void
 broker_give_relay(struct client *client)
 {
-	bool old = !monitor.stopping &&
+	bool old = !monitor.single &&
 	    time(NULL) - broker.learnt > ADDRESSES_AGE;
 
 	if (!broker.known || old)
 		begin_probe();
-	if (!broker.known && broker.probe != -1)
+	if (!broker.known && broker.probe_limit != NULL)
 		client->wants_relay = true;
 	else
 		give_now(client);

@@ -24,11 +24,6 @@ struct pending {
 static struct pending batch[BATCH_MAX];
 static size_t batch_len;
 
-#define BATCH_MAX PENDING_MAX
-
-static struct pending batch[BATCH_MAX];
-static size_t batch_len;
-
 static struct pending *
 add_pending(enum relay_verb verb)
 {
@@ -189,8 +184,8 @@ vrfy(const char *arg, size_t n)
 	for (i = 0; i < n; i++)
 		if (arg[i] < ' ' || arg[i] > '~')
 			relay_violation("malformed VRFY");
-	/* amid a message the connection is not free for it */
-	if (n > 512 || relay.state != TRANSFER_NONE ||
+	/* in a transaction a lost connection must not be renewed unseen */
+	if (n > 512 || relay.state != TRANSFER_NONE || relay.mail ||
 	    nexthop_ensure() != MTA_OK || relay.maildir != NULL)
 		answer_locally(p, R_CANNOT_VRFY, NULL);
 	else

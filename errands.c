@@ -13,6 +13,7 @@
 
 #define SIGN_LIMIT	10000	/* ms for the monitor's signature */
 #define GRACE		15000	/* ms others have to time out themselves */
+#define FETCH_LIMIT	900000	/* ms for the content of one URL */
 
 /* The signature of the handshake; called from within the TLS library. */
 size_t
@@ -44,6 +45,12 @@ errand_sign(unsigned key, enum sign_kind kind, int padding, const unsigned char 
 
 /* The relay */
 
+static void
+start_batch(void)
+{
+	pack_start(&session.commands, session.batch, sizeof(session.batch));
+}
+
 void
 errand_lose_relay(enum reply r)
 {
@@ -52,7 +59,7 @@ errand_lose_relay(enum reply r)
 	session.relay = -1;
 	session.relay_asked = session.relay_full = false;
 	session.relay_deadline = 0;
-	session.commands.len = 0;
+	start_batch();
 	smtp_relay_gone(&session.smtp, r);
 }
 
@@ -63,29 +70,55 @@ expect_answer(void)
 	    session.service->conf.relay_timeout + GRACE;
 }
 
+/* What the relay needs for the Received field; it checks the form. */
+static bool
+introduce_client(void)
+{
+	unsigned char buf[1024];
+	struct pack pack;
+
+	if (strcmp(session.told_helo, session.smtp.helo) == 0)
+		return true;
+	strlcpy(session.told_helo, session.smtp.helo,
+	    sizeof(session.told_helo));
+	pack_start(&pack, buf, sizeof(buf));
+	pack_string(&pack, session.smtp.helo);
+	pack_string(&pack, stream_tls_version(&session.client));
+	pack_string(&pack, stream_tls_cipher(&session.client));
+	return ipc_send_wait(session.relay, E_HELLO, 0, buf, pack.len, -1,
+	    CHANNEL_WAIT) == 0;
+}
+
 /* Sends the commands gathered so far, if the relay is there. */
 void
 errand_flush_commands(void)
 {
 	if (session.commands.len == 0 || session.relay == -1)
 		return;
-	if (ipc_send_wait(session.relay, E_COMMANDS, 0, session.batch,
-	    session.commands.len, -1, CHANNEL_WAIT) == -1) {
+	if (!introduce_client() || ipc_send_wait(session.relay, E_COMMANDS,
+	    0, session.batch, session.commands.len, -1, CHANNEL_WAIT) == -1) {
 		errand_lose_relay(R_RELAY_LOST);
 		return;
 	}
-	session.commands.len = 0;
+	start_batch();
 	expect_answer();
+}
+
+static bool
+relay_room(void *arg, size_t n)
+{
+	(void)arg;
+	return session.commands.size - session.commands.len >= n + 8;
 }
 
 static void
 relay_command(void *arg, enum relay_verb verb, const char *p, size_t n)
 {
 	(void)arg;
-	if (session.commands.size - session.commands.len < n + 8)
-		errand_flush_commands();
 	pack_u8(&session.commands, verb);
 	pack_bytes(&session.commands, p, n);
+	if (session.commands.bad)
+		session_finish("commands without room");
 	if (session.relay != -1 || session.relay_asked)
 		return;
 	if (ipc_send(session.monitor, S_RELAY, 0, NULL, 0, -1) == -1)
@@ -94,24 +127,23 @@ relay_command(void *arg, enum relay_verb verb, const char *p, size_t n)
 	expect_answer();
 }
 
-/* What the relay needs for the Received field; it checks the form. */
 static void
-greet_relay(int fd)
+take_relay(int fd)
 {
-	unsigned char buf[1024];
-	struct pack pack;
-
-	session.relay = fd;
+	if (!session.relay_asked) {	/* too late, it was given up */
+		if (fd != -1)
+			close(fd);
+		return;
+	}
 	session.relay_asked = false;
+	if (fd == -1) {
+		errand_lose_relay(R_RELAY_DOWN);
+		return;
+	}
+	session.relay = fd;
+	session.told_helo[0] = '\0';
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	pack_start(&pack, buf, sizeof(buf));
-	pack_string(&pack, session.smtp.helo);
-	pack_string(&pack, stream_tls_version(&session.client));
-	pack_string(&pack, stream_tls_cipher(&session.client));
-	if (ipc_send(fd, E_HELLO, 0, buf, pack.len, -1) == -1)
-		errand_lose_relay(R_RELAY_LOST);
-	else
-		errand_flush_commands();
+	errand_flush_commands();
 }
 
 static bool
@@ -231,8 +263,8 @@ fetch(void *arg, const char *url, size_t n, uint64_t limit)
 	memcpy(session.url, url, n);
 	session.url_len = n;
 	session.fetch_limit = limit;
-	session.fetch_deadline = session_now_ms() +
-	    session.service->conf.imap_timeout + GRACE;
+	/* imapfetch has time limits of its own, which a slow relay extends */
+	session.fetch_deadline = session_now_ms() + FETCH_LIMIT;
 	if (session.fetch != -1)
 		send_url();
 	else if (ipc_send(session.monitor, S_FETCH, 0, NULL, 0, -1) == -1)
@@ -321,6 +353,17 @@ take_verdict(struct frame *frame)
 		session.end = "too many failed logins";
 }
 
+/* While the outcome of a message is near it is waited for. */
+static void
+lose_monitor(void)
+{
+	if (session.smtp.wait != WAIT_FINAL)
+		session_last_word(R_GOING_DOWN, "the service has ended");
+	close(session.monitor);
+	session.monitor = -1;
+	session.leaving = true;
+}
+
 void
 errand_hear_monitor(void)
 {
@@ -329,20 +372,21 @@ errand_hear_monitor(void)
 
 	if (n == -1 && errno == EAGAIN)
 		return;
-	if (n != 1)
-		session_last_word(R_GOING_DOWN, "the service has ended");
+	if (n != 1) {
+		lose_monitor();
+		return;
+	}
 	if (frame->type == S_AUTH && frame->fd == -1)
 		take_verdict(frame);
-	else if (frame->type == S_RELAY && frame->fd != -1 &&
-	    session.relay_asked)
-		greet_relay(frame->fd);
-	else if (frame->type == S_RELAY && frame->fd != -1)
-		close(frame->fd);	/* too late, it was given up */
+	else if (frame->type == S_RELAY)
+		take_relay(frame->fd);
 	else if (frame->type == S_FETCH)
 		take_fetch(frame->fd);
+	else if (frame->type == S_LEAVE && frame->fd == -1)
+		session.leaving = true;
 	else
 		session_finish("the monitor sends nonsense");
 }
 
-const struct smtp_ops errands = { relay_command, relay_body, fetch,
-    ask_auth };
+const struct smtp_ops errands = { relay_room, relay_command, relay_body,
+    fetch, ask_auth };

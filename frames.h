@@ -10,19 +10,23 @@ enum frame_type {
 	/* nursery -> monitor */
 	N_NEWBORN = 1,	/* u32 pid, str session id, str client, u8 tls at once
 			   [fd: the session's channel] */
-	N_DIED,		/* u32 pid, u32 wait status, u8 role */
+	N_DIED,		/* u32 pid, u32 wait status, u8 role, u8 killed by us */
+	N_RELAY,	/* u32 ticket, u32 pid, 0: could not be born
+			   [fd: our end of its channel] */
 
 	/* monitor -> nursery */
 	M_SERVE,	/* u32 capabilities of the relay, u64 its SIZE: accept */
 	M_STOP,		/* accept no more */
 	M_KILL,		/* u32 pid: it broke the rules */
-	M_FORK_RELAY,	/* u8 role [fd: the relay's channel to the monitor] */
+	M_FORK_RELAY,	/* u32 ticket, u8 role */
 
 	/* session -> monitor, each with its answer under the same type */
 	S_SIGN,		/* u8 key, u8 kind, u8 padding, bytes -> bytes */
 	S_AUTH,		/* bytes login, bytes password -> u8 auth_verdict */
 	S_RELAY,	/* nothing -> [fd: the relay's channel] */
 	S_FETCH,	/* nothing -> [fd: imapfetch's channel], or none */
+	/* monitor -> session */
+	S_LEAVE,	/* the service stops: be gone when idle */
 
 	/* monitor -> relay */
 	O_ORDER,	/* str user, str senders, str session id, str client,
@@ -33,7 +37,7 @@ enum frame_type {
 	O_CAPABILITIES,	/* u32 capabilities, u64 size, addresses found */
 
 	/* session -> relay */
-	E_HELLO,	/* str EHLO name, str TLS version, str TLS cipher */
+	E_HELLO,	/* outside a transaction: str EHLO name, str TLS version, str TLS cipher */
 	E_COMMANDS,	/* repeated: u8 verb, bytes argument */
 	E_BODY,		/* octets of the message; flag FRAME_LAST at its end */
 	/* relay -> session: one for each command and one for each message;

@@ -21,12 +21,12 @@
 #include "base/conf.h"
 #include "smtpsubmitd.h"
 
-/* "ready,census": the descriptors beside the listening ones */
+/* "ready,census,own": two more descriptors, and whose the sockets are */
 #define READY_VARIABLE "SMTPSUBMITD_GENERATION"
 #define FIRST_FD 3
 
 static char **command;	/* how to start the next one */
-static int ready_fd = -1, census_fd = -1;
+static int ready_fd = -1, census_fd = -1, own_sockets;
 static bool successor, has_successor;
 
 void
@@ -37,7 +37,8 @@ generation_start(char **argv)
 	command = argv;
 	if (fds == NULL)
 		return;
-	if (sscanf(fds, "%d,%d", &ready_fd, &census_fd) == 2) {
+	if (sscanf(fds, "%d,%d,%d", &ready_fd, &census_fd,
+	    &own_sockets) == 3) {
 		fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
 		fcntl(census_fd, F_SETFD, FD_CLOEXEC);
 		successor = true;
@@ -49,6 +50,12 @@ bool
 generation_is_successor(void)
 {
 	return successor;
+}
+
+bool
+generation_sockets_are_own(void)
+{
+	return own_sockets != 0;
 }
 
 int
@@ -127,7 +134,7 @@ plan_fds(posix_spawn_file_actions_t *actions, const struct socket_set *set,
 static void
 set_environment(const struct socket_set *set)
 {
-	char text[32 * SOCKETS_MAX] = "", number[16];
+	char text[32 * SOCKETS_MAX] = "", number[48];
 	size_t i;
 
 	for (i = 0; i < set->n; i++) {
@@ -138,8 +145,8 @@ set_environment(const struct socket_set *set)
 	setenv("LISTEN_FDNAMES", text, 1);
 	snprintf(number, sizeof(number), "%zu", set->n);
 	setenv("LISTEN_FDS", number, 1);
-	snprintf(number, sizeof(number), "%zu,%zu", FIRST_FD + set->n,
-	    FIRST_FD + set->n + 1);
+	snprintf(number, sizeof(number), "%zu,%zu,%d", FIRST_FD + set->n,
+	    FIRST_FD + set->n + 1, !set->from_system);
 	setenv(READY_VARIABLE, number, 1);
 }
 

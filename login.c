@@ -73,13 +73,14 @@ static void
 accept_login(struct client *client, const struct auth_result *result)
 {
 	const struct config *conf = &monitor.service->conf;
+	const char *senders = result->senders;
 
 	client->authenticated = true;
 	strlcpy(client->user, result->user, sizeof(client->user));
-	strlcpy(client->senders, conf->senders_any ||
-	    result->senders[0] == '\0' ?
-	    config_senders(conf, result->user) : result->senders,
-	    sizeof(client->senders));
+	/* `senders any` is said for all, whatever the helper knows */
+	if (conf->senders_any || result->senders[0] == '\0')
+		senders = config_senders(conf, result->user);
+	strlcpy(client->senders, senders, sizeof(client->senders));
 	client->verdict = AUTH_YES;
 	log_auth(client, "auth", NULL);
 	tell_verdict(client);

@@ -18,10 +18,12 @@
 
 #define BEFORE_LOGIN	1u
 #define AFTER_LOGIN	2u
+#define CRASH_REST	10	/* seconds between generations for that */
 
 struct monitor monitor = { .successor_fd = -1 };
 
 static void begin_generation(const char *why);
+static void crashed(void);
 
 /* Talking */
 
@@ -59,9 +61,17 @@ client_answer(struct client *client, uint16_t type, const void *data,
 }
 
 void
+monitor_kill(pid_t pid)
+{
+	uint32_t number = (uint32_t)pid;
+
+	if (pid > 0)
+		monitor_tell_nursery(M_KILL, &number, sizeof(number), -1);
+}
+
+void
 client_violation(struct client *client, const char *what)
 {
-	uint32_t pid = (uint32_t)client->pid;
 	struct log_line line;
 
 	log_start(&line, client->id, "violation");
@@ -69,7 +79,7 @@ client_violation(struct client *client, const char *what)
 	log_str(&line, "user", client->user);
 	log_str(&line, "reason", what);
 	log_end(&line);
-	monitor_tell_nursery(M_KILL, &pid, sizeof(pid), -1);
+	monitor_kill(client->pid);
 	client_drop(client);
 }
 
@@ -118,7 +128,7 @@ answer_relay(struct client *client, struct unpack *unpack)
 {
 	if (!unpack_done(unpack))
 		return "malformed request for a relay";
-	if (client->wants_relay)
+	if (client->wants_relay || client->relay_ticket != 0)
 		return "asks twice for a relay";
 	broker_give_relay(client);
 	return NULL;
@@ -132,8 +142,9 @@ static const struct request {
 } requests[] = {
 	{ S_SIGN, BEFORE_LOGIN, 1, answer_sign },
 	{ S_AUTH, BEFORE_LOGIN, 100, login_request },
-	{ S_RELAY, AFTER_LOGIN, 100, answer_relay },
-	{ S_FETCH, AFTER_LOGIN, 100, answer_fetch },
+	/* a new one only after the death of the one before */
+	{ S_RELAY, AFTER_LOGIN, 10, answer_relay },
+	{ S_FETCH, AFTER_LOGIN, 20, answer_fetch },
 };
 
 /* NULL, or why the session must die. */
@@ -218,7 +229,7 @@ register_death(struct frame *frame)
 	static const char *const names[] = { "session", "relay", "probe" };
 	struct unpack unpack;
 	struct log_line line;
-	unsigned role;
+	unsigned role, condemned;
 	pid_t pid;
 	int status;
 
@@ -226,16 +237,52 @@ register_death(struct frame *frame)
 	pid = (pid_t)unpack_u32(&unpack);
 	status = (int)unpack_u32(&unpack);
 	role = unpack_u8(&unpack);
+	condemned = unpack_u8(&unpack);
 	if (!unpack_done(&unpack) || role > ROLE_PROBE)
 		fatal("the nursery sends nonsense");
-	if (!WIFSIGNALED(status))
+	if (!WIFSIGNALED(status) || condemned)
 		return;
 	log_start(&line, NULL, "child-died");
 	log_str(&line, "role", names[role]);
 	log_num(&line, "pid", pid);
 	log_num(&line, "signal", WTERMSIG(status));
 	log_end(&line);
-	begin_generation("crash");
+	crashed();
+}
+
+static void
+register_relay(struct frame *frame)
+{
+	struct unpack unpack;
+	uint32_t ticket;
+	pid_t pid;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	ticket = unpack_u32(&unpack);
+	pid = (pid_t)unpack_u32(&unpack);
+	if (!unpack_done(&unpack))
+		fatal("the nursery sends nonsense");
+	broker_relay_born(ticket, pid, frame->fd);
+}
+
+/* A frame whose descriptor we have no room for: that child must go. */
+static void
+turn_out(struct frame *frame)
+{
+	struct unpack unpack;
+	uint32_t first, second;
+
+	log_event(NULL, "out-of-descriptors", "a connection is dropped; raise "
+	    "LimitNOFILE or lower max-connections");
+	unpack_start(&unpack, frame->data, frame->len);
+	first = unpack_u32(&unpack);
+	second = unpack_u32(&unpack);
+	if (frame->type == N_NEWBORN)
+		monitor_kill((pid_t)first);
+	if (frame->type != N_RELAY)
+		return;
+	monitor_kill((pid_t)second);
+	broker_relay_born(first, 0, -1);
 }
 
 /*
@@ -261,6 +308,10 @@ on_nursery(evutil_socket_t fd, short what, void *arg)
 	(void)what, (void)arg;
 	if (n == -1 && errno == EAGAIN)
 		return;
+	if (n == -1 && errno == EMFILE) {
+		turn_out(&monitor.frame);
+		return;
+	}
 	if (n != 1) {
 		if (!monitor.stopping)
 			fatal("the nursery has died");
@@ -272,6 +323,8 @@ on_nursery(evutil_socket_t fd, short what, void *arg)
 		register_newborn(&monitor.frame);
 	else if (monitor.frame.type == N_DIED)
 		register_death(&monitor.frame);
+	else if (monitor.frame.type == N_RELAY)
+		register_relay(&monitor.frame);
 	else
 		fatal("the nursery sends nonsense");
 }
@@ -301,6 +354,8 @@ on_successor(evutil_socket_t fd, short what, void *arg)
 		log_event(NULL, "generation", "pid %ld serves now",
 		    (long)monitor.successor);
 		stop_accepting();
+		if (monitor.hangup_pending)
+			kill(monitor.successor, SIGHUP);
 	} else {
 		log_event(NULL, "generation-failed", "the new one did not "
 		    "start, this one goes on; see the lines above");
@@ -314,14 +369,10 @@ on_successor(evutil_socket_t fd, short what, void *arg)
 static void
 begin_generation(const char *why)
 {
-	time_t now = time(NULL);
-
-	/* a connection of inetd's has no successor; a crash loop is slowed */
+	/* a connection of inetd's has no successor */
 	if (monitor.stopping || monitor.successor != 0 ||
-	    monitor.sockets->n == 0 ||
-	    (strcmp(why, "crash") == 0 && now - monitor.last_generation < 1))
+	    monitor.sockets->n == 0)
 		return;
-	monitor.last_generation = now;
 	monitor.successor_fd = generation_next(monitor.sockets,
 	    monitor.service->census, &monitor.successor);
 	if (monitor.successor_fd == -1) {
@@ -335,25 +386,78 @@ begin_generation(const char *why)
 }
 
 static void
+on_crash_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+	begin_generation("crash");
+}
+
+/* A crash loop does not make a loop of generations. */
+static void
+crashed(void)
+{
+	struct timeval rest = { CRASH_REST, 0 };
+	time_t now = time(NULL);
+
+	if (now - monitor.last_crash >= CRASH_REST) {
+		monitor.last_crash = now;
+		begin_generation("crash");
+	} else if (!evtimer_pending(monitor.crash_timer, NULL)) {
+		event_add(monitor.crash_timer, &rest);
+	}
+}
+
+static void
 on_hangup(evutil_socket_t sig, short what, void *arg)
 {
 	(void)what, (void)arg;
 	if (monitor.stopping && monitor.successor != 0)
 		kill(monitor.successor, (int)sig);
+	else if (monitor.successor != 0)
+		monitor.hangup_pending = true;	/* it is starting */
 	else
 		begin_generation("SIGHUP");
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Sessions end their transactions; those that do nothing leave soon. */
+static void
+ask_to_leave(void)
+{
+	struct client *client, *next;
+
+	for (client = LIST_FIRST(&monitor.clients); client != NULL;
+	    client = next) {
+		next = LIST_NEXT(client, entry);
+		client_answer(client, S_LEAVE, NULL, 0, -1);
+	}
 }
 
 static void
 on_terminate(evutil_socket_t sig, short what, void *arg)
 {
+	int64_t now = now_ms();
+
 	(void)what, (void)arg;
 	if (monitor.successor != 0)
 		kill(monitor.successor, (int)sig);
-	else if (monitor.stopping)
-		_exit(0);	/* the second time: now */
+	/* the second time: now; at once after the first it is the same one,
+	   that has come to the whole group and has been passed on, too */
+	else if (monitor.stop_asked != 0 && now - monitor.stop_asked > 1000)
+		_exit(0);
+	if (monitor.stop_asked == 0)
+		monitor.stop_asked = now;
 	generation_notify_stopping();
 	stop_accepting();
+	ask_to_leave();
 }
 
 static void
@@ -421,9 +525,12 @@ monitor_run(struct service *service, struct socket_set *sockets,
 	watch_signal(SIGINT, on_terminate);
 	watch_signal(SIGCHLD, on_child);
 	auth_init(monitor.base, &service->conf);
+	monitor.crash_timer = evtimer_new(monitor.base, on_crash_timer, NULL);
+	if (monitor.crash_timer == NULL)
+		fatal("monitor: out of memory");
 	if (sockets->connected != -1) {
 		sockets->connected = -1;
-		monitor.stopping = true;	/* one connection, then the end */
+		monitor.single = monitor.stopping = true;
 	}
 	broker_start();
 	event_base_dispatch(monitor.base);

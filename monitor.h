@@ -33,7 +33,9 @@ struct client {
 	struct event *delay;
 
 	bool wants_relay;
+	uint32_t relay_ticket;	/* of the one being forked, 0: none */
 	int relay;		/* channel to its relay process, -1 */
+	pid_t relay_pid;
 	struct event *relay_readable;
 
 	int fetch;		/* channel to its imapfetch, -1 */
@@ -49,13 +51,17 @@ struct monitor {
 	struct event_base *base;
 	struct clients clients;
 	struct frame frame;	/* the one being handled */
+	bool single;		/* one connection and the end: inetd */
 	bool stopping;		/* no new connections, end when empty */
+	bool hangup_pending;	/* for the successor, when it serves */
+	int64_t stop_asked;	/* ms, 0: nobody has */
+	struct event *crash_timer;
 	unsigned born;		/* connections of this generation */
 	struct event *nursery_readable;
 	pid_t successor;	/* 0: none */
 	pid_t failed_successor;
 	int successor_fd;
-	time_t last_generation;
+	time_t last_crash;
 };
 
 extern struct monitor monitor;
@@ -63,6 +69,7 @@ extern struct monitor monitor;
 /* monitor.c */
 void monitor_tell_nursery(uint16_t type, const void *, size_t, int fd);
 void client_drop(struct client *);
+void monitor_kill(pid_t);
 /* Logs what it did and has it killed. */
 void client_violation(struct client *, const char *what);
 bool client_answer(struct client *, uint16_t type, const void *, size_t,
@@ -76,6 +83,8 @@ void broker_start(void);	/* secrets were read; looks at the relays */
 bool broker_load_secrets(char *error, size_t size);
 void broker_give_relay(struct client *);
 void broker_forget(struct client *);
+/* The nursery has forked one; channel -1: it could not. */
+void broker_relay_born(uint32_t ticket, pid_t, int channel);
 
 /* state.c: for the one connection of an inetd process */
 bool state_load(const struct config *, struct report *);

@@ -27,6 +27,7 @@
 struct child {
 	pid_t pid;
 	enum role role;
+	bool condemned;		/* we have killed it */
 };
 
 static struct {
@@ -120,18 +121,33 @@ birth(enum role role, const char *client)
 		return pid;
 	child->pid = pid;
 	child->role = role;
+	child->condemned = false;
 	nursery.n++;
 	if (role == ROLE_SESSION)
 		census_add(pid, client);
 	return pid;
 }
 
+static void hear_monitor(void);
+
+/*
+ * The monitor may be waiting for us to take a frame: so while its channel is
+ * full what it says is heard.
+ */
 static void
 tell(uint16_t type, const struct pack *pack, int fd)
 {
-	if (ipc_send_wait(nursery.monitor, type, 0, pack->buf, pack->len, fd,
-	    CHANNEL_WAIT) == -1)
-		_exit(0);	/* without a monitor there is nothing to do */
+	struct pollfd pfd = { .fd = nursery.monitor,
+	    .events = POLLIN | POLLOUT };
+
+	while (ipc_send(nursery.monitor, type, 0, pack->buf, pack->len,
+	    fd) == -1) {
+		if (errno != EAGAIN && errno != ENOBUFS)
+			_exit(0);	/* no service without a monitor */
+		if (poll(&pfd, 1, CHANNEL_WAIT) == 1 &&
+		    (pfd.revents & (POLLIN | POLLHUP)))
+			hear_monitor();
+	}
 }
 
 static void
@@ -149,6 +165,7 @@ bury(pid_t pid, int status)
 	pack_u32(&pack, (uint32_t)pid);
 	pack_u32(&pack, (uint32_t)status);
 	pack_u8(&pack, nursery.children[i].role);
+	pack_u8(&pack, nursery.children[i].condemned);
 	if (nursery.children[i].role == ROLE_SESSION)
 		census_remove(pid);
 	nursery.children[i] = nursery.children[--nursery.n];
@@ -301,19 +318,43 @@ stop_serving(void)
 	nursery.serving = false;
 }
 
+/* The monitor gets the channel's other end, and the pid, to be able to kill. */
+static void
+tell_relay(uint32_t ticket, pid_t pid, int channel)
+{
+	unsigned char buf[16];
+	struct pack pack;
+
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u32(&pack, ticket);
+	pack_u32(&pack, (uint32_t)pid);
+	tell(N_RELAY, &pack, channel);
+}
+
 static void
 bear_relay(struct frame *frame)
 {
-	enum role role = frame->len == 1 && frame->data[0] == ROLE_PROBE ?
-	    ROLE_PROBE : ROLE_RELAY;
+	struct unpack unpack;
+	uint32_t ticket;
+	enum role role;
+	int pair[2];
+	pid_t pid;
 
-	if (frame->fd == -1)
-		_exit(111);
-	if (birth(role, "") == 0) {
-		sandbox_close_others(&frame->fd, 1);
-		relay_main(nursery.service, role, frame->fd);
+	unpack_start(&unpack, frame->data, frame->len);
+	ticket = unpack_u32(&unpack);
+	role = unpack_u8(&unpack) == ROLE_PROBE ? ROLE_PROBE : ROLE_RELAY;
+	if (ipc_pair(pair) == -1) {
+		tell_relay(ticket, 0, -1);
+		return;
 	}
-	close(frame->fd);
+	pid = birth(role, "");
+	if (pid == 0) {
+		sandbox_close_others(&pair[1], 1);
+		relay_main(nursery.service, role, pair[1]);
+	}
+	close(pair[1]);
+	tell_relay(ticket, pid == -1 ? 0 : pid, pid == -1 ? -1 : pair[0]);
+	close(pair[0]);
 }
 
 static void
@@ -326,28 +367,39 @@ kill_child(struct frame *frame)
 	unpack_start(&unpack, frame->data, frame->len);
 	pid = (pid_t)unpack_u32(&unpack);
 	for (i = 0; i < nursery.n; i++)
-		if (nursery.children[i].pid == pid)
+		if (nursery.children[i].pid == pid) {
+			nursery.children[i].condemned = true;
 			kill(pid, SIGKILL);
+		}
 }
 
 static void
+obey(struct frame *frame)
+{
+	if (frame->type == M_SERVE)
+		begin_serving(frame);
+	else if (frame->type == M_STOP)
+		stop_serving();
+	else if (frame->type == M_FORK_RELAY)
+		bear_relay(frame);
+	else if (frame->type == M_KILL)
+		kill_child(frame);
+}
+
+/* All it has said so far. */
+static void
 hear_monitor(void)
 {
-	static struct frame frame;
-	int n = ipc_recv(nursery.monitor, &frame);
+	struct frame *frame = malloc(sizeof(*frame));
+	int n = -1;
 
-	if (n == 0 || (n == -1 && errno != EAGAIN))
-		_exit(0);	/* the monitor is gone; no service without it */
-	if (n == -1)
-		return;
-	if (frame.type == M_SERVE)
-		begin_serving(&frame);
-	else if (frame.type == M_STOP)
-		stop_serving();
-	else if (frame.type == M_FORK_RELAY)
-		bear_relay(&frame);
-	else if (frame.type == M_KILL)
-		kill_child(&frame);
+	if (frame == NULL)
+		fatal("nursery: out of memory");
+	while ((n = ipc_recv(nursery.monitor, frame)) == 1)
+		obey(frame);
+	if (n == 0 || errno != EAGAIN)
+		_exit(0);	/* no service without a monitor */
+	free(frame);
 }
 
 _Noreturn static void
@@ -412,11 +464,13 @@ nursery_start(struct nursery *who, struct service *service,
 		fatal("fork: %s", strerror(errno));
 	if (who->pid > 0) {
 		close(pair[1]);
+		fcntl(pair[0], F_SETFL, O_NONBLOCK);
 		who->channel = pair[0];
 		return;
 	}
 	sandbox_begin();
 	close(pair[0]);
+	fcntl(pair[1], F_SETFL, O_NONBLOCK);
 	nursery.service = service;
 	nursery.sockets = *sockets;
 	nursery.monitor = pair[1];

@@ -95,8 +95,8 @@ hello(const struct frame *frame)
 {
 	struct unpack unpack;
 
-	if (relay.helo[0] != '\0')
-		relay_violation("a second hello");
+	if (relay.mail || relay.state != TRANSFER_NONE)
+		relay_violation("hello amid a transaction");
 	unpack_start(&unpack, frame->data, frame->len);
 	unpack_string(&unpack, relay.helo, sizeof(relay.helo));
 	unpack_string(&unpack, relay.tls_version, sizeof(relay.tls_version));

@@ -17,8 +17,8 @@
 
 /* Room for the longest line and a good piece of a message. */
 #define INPUT_SIZE	(64 * 1024)
-#define OUTPUT_HIGH	(64 * 1024)	/* no new commands above it */
 #define HANDSHAKE_LIMIT	30000		/* ms */
+#define LEAVE_LIMIT	10000		/* ms of silence when the service stops */
 
 struct session session;
 
@@ -70,7 +70,9 @@ session_finish(const char *why)
 static void
 touch(void)
 {
-	session.idle_deadline = session_now_ms() + session.service->conf.idle_timeout;
+	session.last_heard = session_now_ms();
+	session.idle_deadline = session.last_heard +
+	    session.service->conf.idle_timeout;
 }
 
 static void
@@ -191,8 +193,12 @@ write_client(void)
 	while (session.out_sent < s->out_len) {
 		n = stream_write(&session.client, s->out + session.out_sent,
 		    s->out_len - session.out_sent);
-		if (n == STREAM_AGAIN)
+		if (n == STREAM_AGAIN) {
+			s->out_len -= session.out_sent;
+			memmove(s->out, s->out + session.out_sent, s->out_len);
+			session.out_sent = 0;
 			return true;
+		}
 		if (n < 0)
 			session_finish("client gone");
 		session.out_sent += (size_t)n;
@@ -220,16 +226,17 @@ static bool
 work(void)
 {
 	struct smtp *s = &session.smtp;
-	bool more;
+	bool stopped;
 
 	do {
-		feed();
-		more = s->wait == WAIT_NOTHING && session.readable &&
-		    s->out_len - session.out_sent < OUTPUT_HIGH &&
-		    read_client();
-	} while (more);
-	if (write_client())
-		return true;
+		do
+			feed();
+		while (s->wait == WAIT_NOTHING && session.readable &&
+		    s->out_len < SMTP_OUT_HIGH && read_client());
+		stopped = s->out_len >= SMTP_OUT_HIGH;
+		if (write_client())
+			return true;
+	} while (stopped);
 	if (s->wait == WAIT_CLOSE)
 		session_finish(why_closed(s->last_word));
 	if (s->wait == WAIT_TLS && !session.handshaking) {
@@ -254,10 +261,20 @@ session_last_word(enum reply r, const char *why)
 
 /* Deadlines and the loop */
 
+/* When the service stops, who does nothing goes soon. */
+static int64_t
+idle_deadline(void)
+{
+	int64_t soon = session.last_heard + LEAVE_LIMIT;
+
+	return session.leaving && soon < session.idle_deadline ? soon :
+	    session.idle_deadline;
+}
+
 static int
 ms_left(void)
 {
-	int64_t until = session.idle_deadline, left;
+	int64_t until = idle_deadline(), left;
 
 	if (session.relay_deadline != 0 && session.relay_deadline < until)
 		until = session.relay_deadline;
@@ -290,10 +307,11 @@ check_deadlines(void)
 		touch();
 		return;
 	}
-	if (now < session.idle_deadline)
+	if (now < idle_deadline())
 		return;
 	if (!session.handshaking && session.smtp.wait == WAIT_NOTHING)
-		session_last_word(R_IDLE, "idle");
+		session_last_word(session.leaving ? R_GOING_DOWN : R_IDLE,
+		    session.leaving ? "the service stops" : "idle");
 	session_finish(session.handshaking ? "tls handshake took too long" :
 	    "client does not read");
 }
@@ -309,7 +327,8 @@ client_events(bool output)
 
 	if (session.handshaking)
 		return session.client.read_want;
-	if (session.in_len < INPUT_SIZE && !session.client_eof)
+	if (session.in_len < INPUT_SIZE && !session.client_eof &&
+	    session.smtp.out_len < SMTP_OUT_HIGH)
 		events |= session.client.read_want;
 	if (output)
 		events |= session.client.write_want;

@@ -20,13 +20,15 @@ struct session {
 	int monitor;
 	int relay;			/* -1: none */
 	bool relay_asked, relay_full;
+	char told_helo[256];		/* what the relay knows */
+	bool leaving;			/* the service stops */
 	int64_t relay_deadline;		/* for its next answer, 0: none due */
 	int fetch;			/* -1: no imapfetch */
 	int64_t fetch_deadline;		/* for its answer, 0: none due */
 	size_t url_len;			/* of the URL it is to fetch */
 	char url[COMMAND_LINE_MAX];
 	uint64_t fetch_limit;
-	int64_t idle_deadline, begun;
+	int64_t idle_deadline, last_heard, begun;
 	size_t in_len, out_sent;
 	char *in;
 	unsigned char batch[IPC_PAYLOAD_MAX];	/* commands for the relay */

@@ -20,6 +20,7 @@
  * This file starts them, in the order that keeps the secrets where they
  * belong: sockets, configuration, certificates, nursery, and only then keys.
  */
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <err.h>
@@ -86,7 +87,8 @@ read_options(int argc, char **argv, struct options *options)
 static char **
 command_again(char **argv, const struct options *options)
 {
-	static char program[4096], file[4096];
+	static char program[4096], file[8192];
+	char cwd[4000];
 	static char *again[8];
 	size_t n = 0;
 
@@ -103,10 +105,13 @@ command_again(char **argv, const struct options *options)
 		again[n++] = strdup("-d");
 	if (options->verbose)
 		again[n++] = strdup("-v");
-	if (realpath(options->file, file) != NULL) {
-		again[n++] = strdup("-f");
-		again[n++] = file;
-	}
+	again[n++] = strdup("-f");
+	again[n++] = file;
+	/* not resolved: a link may be turned to a new file */
+	if (options->file[0] == '/' || getcwd(cwd, sizeof(cwd)) == NULL)
+		strlcpy(file, options->file, sizeof(file));
+	else
+		snprintf(file, sizeof(file), "%s/%s", cwd, options->file);
 	return again;
 }
 
@@ -169,6 +174,25 @@ check_sockets(const struct config *conf)
 		    "no certificate");
 }
 
+/* Descriptors: each connection may need three in the monitor. */
+static void
+make_room(const struct config *conf)
+{
+	rlim_t need = 3 * (rlim_t)conf->max_connections + 100;
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return;
+	if (rl.rlim_max != RLIM_INFINITY && rl.rlim_max < need)
+		errx(EXIT_CONFIG, "max-connections %u needs %lu descriptors, "
+		    "the limit is %lu", conf->max_connections,
+		    (unsigned long)need, (unsigned long)rl.rlim_max);
+	if (rl.rlim_cur < need) {
+		rl.rlim_cur = need;
+		setrlimit(RLIMIT_NOFILE, &rl);
+	}
+}
+
 static bool
 has_maildir(const struct config *conf)
 {
@@ -202,9 +226,11 @@ main(int argc, char **argv)
 	service.foreground = options.debug;
 	if (!sockets.from_system && !activation_listen(&sockets, conf))
 		exit(EXIT_CONFIG);
+	make_room(conf);
 	check_sockets(conf);
 	prepare_tls(conf);
-	if (!options.debug && !sockets.from_system && daemon(1, 0) == -1)
+	if (!options.debug && !sockets.from_system &&
+	    !generation_is_successor() && daemon(1, 0) == -1)
 		err(71, "daemon");
 	log_open(options.debug ? LOG_TO_STDERR : conf->log, options.verbose);
 	signal(SIGPIPE, SIG_IGN);

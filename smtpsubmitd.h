@@ -64,6 +64,8 @@ bool activation_listen(struct socket_set *, const struct config *);
 /* argv: how to start this program again. Before activation_find(). */
 void generation_start(char **argv);
 bool generation_is_successor(void);
+/* Its sockets are those of `listen` lines, as ours will be. */
+bool generation_sockets_are_own(void);
 int generation_census(void);	/* the predecessor's, or -1 */
 /* Tells the predecessor that we serve, and systemd that we are ready. */
 void generation_ready(void);
@@ -117,7 +119,6 @@ void auth_run(void);
 void auth_cancel(struct auth_request *);
 /* To be called for each child that ended; false: not one of ours. */
 bool auth_child_ended(pid_t, int status);
-bool auth_is_busy(void);
 
 /* session.c */
 struct birth {

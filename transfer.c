@@ -4,10 +4,12 @@
  * flows through. The session gets one answer for each message, which may
  * come before its end; what still arrives then is thrown away.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "message/check.h"
 #include "message/trace.h"
@@ -330,10 +332,26 @@ commit_maildir(void)
 	relay_reply(FRAME_MESSAGE, r, NULL);
 }
 
+/* A session that has given up has told its client so. */
+static bool
+session_is_gone(void)
+{
+	struct pollfd pfd = { .fd = relay.session, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR));
+}
+
 static void
 commit_mta(void)
 {
-	enum mta_status status = mta_body_end(&relay.mta);
+	enum mta_status status;
+
+	if (session_is_gone()) {
+		log_local_outcome("refused", R_RELAY_TIMEOUT, NULL);
+		transfer_abort();
+		_exit(0);
+	}
+	status = mta_body_end(&relay.mta);
 
 	if (status == MTA_OK && relay.mta.answer.code / 100 == 3)
 		status = MTA_GARBAGE;
@@ -366,7 +384,6 @@ end(void)
 			commit_maildir();
 		else
 			commit_mta();
-		relay.state = TRANSFER_NONE;
 	}
 	relay.state = TRANSFER_NONE;
 	transfer_abort();

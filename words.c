@@ -350,7 +350,7 @@ read_max_recipients(struct config *c, const struct conf_line *l)
 static const char *
 read_max_connections(struct config *c, const struct conf_line *l)
 {
-	return number_word(l->word[1], 1000000, &c->max_connections);
+	return number_word(l->word[1], 8000, &c->max_connections);
 }
 
 static const char *

@@ -123,6 +123,16 @@ take_fd(struct msghdr *msg, int *fd)
 	return !surplus;
 }
 
+static int
+refuse(struct frame *frame, int error)
+{
+	if (frame->fd != -1)
+		close(frame->fd);
+	frame->fd = -1;
+	errno = error;
+	return -1;
+}
+
 int
 ipc_recv(int channel, struct frame *frame)
 {
@@ -136,6 +146,7 @@ ipc_recv(int channel, struct frame *frame)
 		.msg_iov = iov, .msg_iovlen = 2,
 		.msg_control = control.buf, .msg_controllen = sizeof(control)
 	};
+	bool whole;
 	ssize_t n;
 
 	do
@@ -145,18 +156,15 @@ ipc_recv(int channel, struct frame *frame)
 		return 0;
 	if (n <= 0)
 		return (int)n;
-	if (!take_fd(&msg, &frame->fd) || (msg.msg_flags & MSG_TRUNC) ||
-	    (size_t)n < sizeof(header) ||
-	    header.len != (size_t)n - sizeof(header)) {
-		if (frame->fd != -1)
-			close(frame->fd);
-		frame->fd = -1;
-		errno = EPROTO;
-		return -1;
-	}
+	whole = take_fd(&msg, &frame->fd);
+	if ((msg.msg_flags & MSG_TRUNC) || (size_t)n < sizeof(header) ||
+	    header.len != (size_t)n - sizeof(header))
+		return refuse(frame, EPROTO);
 	frame->type = header.type;
 	frame->flags = header.flags;
 	frame->len = header.len;
+	if (!whole)	/* two were sent, or there is no room for one */
+		return refuse(frame, frame->fd == -1 ? EMFILE : EPROTO);
 	return 1;
 }
 

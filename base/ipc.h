@@ -37,7 +37,9 @@ int ipc_send_wait(int channel, uint16_t type, uint16_t flags,
 
 /*
  * Takes one frame if there is one, never blocks: 1 a frame, 0 the other side
- * has closed, -1 nothing there (EAGAIN) or the frame is malformed (EPROTO).
+ * has closed, -1 nothing there (EAGAIN), the frame is malformed (EPROTO), or
+ * it is good but for its descriptor, for which this process has no room
+ * (EMFILE).
  */
 int ipc_recv(int channel, struct frame *);
 

@@ -374,7 +374,8 @@ sign_ec(unsigned key, const unsigned char *in, size_t n, unsigned char *out,
 
 	if (ec == NULL)
 		return 0;
-	if ((n != 32 && n != 48 && n != 64) || (size_t)ECDSA_size(ec) > size ||
+	/* SHA-224 is rare, and legal in TLS 1.2 */
+	if ((n != 28 && n != 32 && n != 48 && n != 64) || (size_t)ECDSA_size(ec) > size ||
 	    !ECDSA_sign(0, in, (int)n, out, &len, ec))
 		len = 0;
 	EC_KEY_free(ec);

@@ -55,7 +55,9 @@ look_for_answer(struct mta *mta)
 	ssize_t n;
 
 	for (;;) {
-		if (mta->in_len == 0 && poll(&pfd, 1, 0) != 1)
+		/* with TLS poll does not see all, see base/stream.h */
+		if (mta->in_len == 0 && mta->stream.tls == NULL &&
+		    poll(&pfd, 1, 0) != 1)
 			return MTA_OK;
 		if (mta->in_len == 0) {
 			n = stream_read(&mta->stream, mta->in,
@@ -168,7 +170,7 @@ end_text(struct mta *mta)
 	if (status == MTA_OK)
 		status = write_or_hear(mta, ".\r\n", 3);
 	mta->finished = status == MTA_OK;
-	mta->in_data = false;
+	mta->in_data = !mta->finished;
 	return status == MTA_OK ? mta_answer(mta) : status;
 }
 
@@ -185,8 +187,14 @@ end_chunks(struct mta *mta)
 	return status;
 }
 
+/* All of the end has one deadline: the client has one, too. */
 enum mta_status
 mta_body_end(struct mta *mta)
 {
-	return by_chunks(mta) ? end_chunks(mta) : end_text(mta);
+	enum mta_status status;
+
+	mta->last_deadline = mta_now_ms() + mta->set->timeout;
+	status = by_chunks(mta) ? end_chunks(mta) : end_text(mta);
+	mta->last_deadline = 0;
+	return status;
 }

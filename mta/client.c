@@ -24,8 +24,8 @@ mta_fail(struct mta *mta, enum mta_status status, const char *why)
 
 /* Waiting */
 
-static int64_t
-now_ms(void)
+int64_t
+mta_now_ms(void)
 {
 	struct timespec ts;
 
@@ -40,8 +40,10 @@ wait_until(struct mta *mta, short events, int64_t deadline)
 	int64_t left;
 	int n;
 
+	if (mta->last_deadline != 0 && mta->last_deadline < deadline)
+		deadline = mta->last_deadline;
 	do {
-		left = deadline - now_ms();
+		left = deadline - mta_now_ms();
 		n = poll(&pfd, 1, left < 0 ? 0 : (int)left);
 	} while (n == -1 && errno == EINTR);
 	if (n == 1)
@@ -52,7 +54,7 @@ wait_until(struct mta *mta, short events, int64_t deadline)
 enum mta_status
 mta_wait(struct mta *mta, short events)
 {
-	return wait_until(mta, events, now_ms() + mta->set->timeout);
+	return wait_until(mta, events, mta_now_ms() + mta->set->timeout);
 }
 
 enum mta_status
@@ -156,7 +158,7 @@ garbage(struct mta *mta)
 enum mta_status
 mta_answer(struct mta *mta)
 {
-	int64_t deadline = now_ms() + mta->set->timeout;
+	int64_t deadline = mta_now_ms() + mta->set->timeout;
 	enum answer_status got = ANSWER_MORE;
 	enum mta_status status;
 	size_t len, used;
@@ -271,6 +273,8 @@ mta_open(struct mta *mta, const struct route *route,
 	char reasons[sizeof(mta->why)] = "";
 	size_t i;
 
+	free(mta->out.p);
+	free(mta->piece.p);
 	memset(mta, 0, sizeof(*mta));
 	mta->stream.fd = -1;
 	mta->route = route;
@@ -311,7 +315,8 @@ mta_is_stale(struct mta *mta)
 		return false;	/* in use */
 	if (!mta->open || mta->in_len > 0)
 		return true;
-	if (poll(&pfd, 1, 0) == 0)
+	/* with TLS poll does not see all that is there, see base/stream.h */
+	if (mta->stream.tls == NULL && poll(&pfd, 1, 0) == 0)
 		return false;
 	/* TLS may have a ticket to say; any reply now means goodbye */
 	n = stream_read(&mta->stream, mta->in, sizeof(mta->in));

@@ -56,6 +56,7 @@ struct mta {
 	bool line_start;	/* of the message, for dots */
 	unsigned chunks;	/* BDATs whose answer is still to come */
 	bool finished;		/* it has the last octet: it may accept */
+	int64_t last_deadline;	/* of all that ends a message, 0: none */
 	struct answer answer;	/* the last one */
 	char why[480];		/* text of the last failure, for the log */
 };

@@ -192,7 +192,7 @@ smtp_command_line(struct smtp *s, const char *line, size_t n,
 	}
 	if (s->pending_count > 0 && (r != R_NONE ||
 	    (c.row->flags & (FORWARDED | ALONE)) != FORWARDED ||
-	    s->pending_count == PENDING_MAX)) {
+	    s->pending_count == PENDING_MAX || !s->ops->room(s->arg, n))) {
 		s->wait = WAIT_ANSWERS;
 		return false;
 	}

@@ -4,6 +4,8 @@
  */
 #include "smtp/verbs.h"
 
+#define BEFORE_LOGIN	65536	/* octets of a chunk */
+
 static enum reply
 check_body(const struct smtp *s)
 {
@@ -85,6 +87,11 @@ act_bdat(struct smtp *s, const struct command *c)
 	if (r == R_NONE)
 		r = check_body(s);
 	parse_bdat(c->arg, c->n, &s->chunk_size, &s->chunk_last);
+	/* swallowing is a courtesy; before login it has an end */
+	if (r != R_NONE && !s->authenticated && s->chunk_size > BEFORE_LOGIN) {
+		smtp_close(s, r);
+		return;
+	}
 	if (s->chunk_size > INT64_MAX) {
 		smtp_close(s, R_CHUNK_TOO_BIG);
 		return;

@@ -258,7 +258,8 @@ smtp_input(struct smtp *s, char *in, size_t n)
 	enum smtp_mode before;
 	size_t used = 0, step;
 
-	while (s->wait == WAIT_NOTHING && (used < n || end_is_due(s))) {
+	while (s->wait == WAIT_NOTHING && s->out_len < SMTP_OUT_HIGH &&
+	    (used < n || end_is_due(s))) {
 		before = s->mode;
 		step = one_step(s, in + used, n - used);
 		used += step;

@@ -19,6 +19,7 @@
 #define COMMAND_LINE_MAX	4096	/* CRLF included */
 #define AUTH_LINE_MAX		12288	/* RFC 4954 4 */
 #define BAD_COMMANDS_MAX	10
+#define SMTP_OUT_HIGH	(64 * 1024)	/* unsent replies that stop input */
 #define PENDING_MAX		128	/* commands the relay has to answer */
 
 enum tls_policy {
@@ -49,6 +50,8 @@ struct smtp_settings {
 };
 
 struct smtp_ops {
+	/* Room for one more command of n octets; else some are answered first. */
+	bool (*room)(void *arg, size_t n);
 	/* Passes a command's argument on; answered by smtp_answer(). */
 	void (*relay)(void *arg, enum relay_verb, const char *p, size_t n);
 	/* Content of the message, or its end. False: not now, try again. */

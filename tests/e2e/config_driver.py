@@ -229,7 +229,7 @@ GOOD_LINES = {
     "relay-credentials": "relay-credentials %s/login" % T,
     "max-size": "max-size 1G", "max-header": "max-header 64K",
     "max-recipients": "max-recipients 1", "max-connections":
-    "max-connections 1000000", "max-connections-per-source":
+    "max-connections 8000", "max-connections-per-source":
     "max-connections-per-source 3", "max-auth-helpers": "max-auth-helpers 9",
     "idle-timeout": "idle-timeout 24h", "relay-timeout": "relay-timeout 115",
     "imap-timeout": "imap-timeout 1s", "received-client":

@@ -267,10 +267,17 @@ event(uint8_t c)
 	feed();
 }
 
+static bool
+room(void *arg, size_t n)
+{
+	(void)arg, (void)n;
+	return true;
+}
+
 static void
 begin(uint8_t flags, bool bit_by_bit)
 {
-	static const struct smtp_ops ops = { .relay = relay, .body = body,
+	static const struct smtp_ops ops = { .room = room, .relay = relay, .body = body,
 		.fetch = fetch, .auth = auth };
 
 	w.bit_by_bit = bit_by_bit;

@@ -35,7 +35,8 @@ $(PRIV)/relay.o: $(BUILD)/relay.o
 
 $(PRIV)/imapfetch.o: $(BUILD)/imapfetch.o
 	@mkdir -p $(@D)
-	objcopy --redefine-sym imap_url_parse=attack_url_parse $< $@
+	objcopy --redefine-sym imap_url_parse=attack_url_parse \
+	    --redefine-sym setresuid=attack_setresuid $< $@
 
 $(PRIV)/%.o: tests/priv/%.c
 	@mkdir -p $(@D)

@@ -40,14 +40,21 @@ tell(char *answer, size_t size, long n)
 		snprintf(answer, size, "done %ld", n);
 }
 
+static int
+digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' :
+	    c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static size_t
 unhex(const char *hex, unsigned char *out, size_t size)
 {
 	size_t n = 0;
-	unsigned octet;
 
-	while (n < size && sscanf(hex, "%2x", &octet) == 1) {
-		out[n++] = (unsigned char)octet;
+	while (n < size && digit(hex[0]) >= 0 && digit(hex[1]) >= 0) {
+		out[n++] = (unsigned char)(digit(hex[0]) * 16 +
+		    digit(hex[1]));
 		hex += 2;
 	}
 	return n;

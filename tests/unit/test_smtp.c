@@ -421,10 +421,17 @@ feed(size_t n)
 	}
 }
 
+static bool
+room(void *arg, size_t n)
+{
+	(void)arg, (void)n;
+	return true;
+}
+
 static void
 begin(const struct row *row, bool eager, bool stalling)
 {
-	static const struct smtp_ops ops = { .relay = relay, .body = body,
+	static const struct smtp_ops ops = { .room = room, .relay = relay, .body = body,
 		.auth = auth };
 	static struct smtp_settings set;
 

@@ -445,10 +445,17 @@ one_step(const char *step)
 	return true;
 }
 
+static bool
+room(void *arg, size_t n)
+{
+	(void)arg, (void)n;
+	return true;
+}
+
 static void
 begin(unsigned flags)
 {
-	static const struct smtp_ops ops = { .relay = relay, .body = body,
+	static const struct smtp_ops ops = { .room = room, .relay = relay, .body = body,
 		.fetch = fetch, .auth = auth };
 	static struct smtp_settings set;
 
