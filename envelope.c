@@ -174,6 +174,18 @@ rcpt(const char *arg, size_t n)
 	}
 }
 
+/* In a transaction a lost connection must not be renewed unseen. */
+static void
+lose_if_stale(void)
+{
+	if (!relay.mail || relay.maildir != NULL ||
+	    (relay.route != NULL && !mta_is_stale(&relay.mta)))
+		return;
+	relay.mail = false;
+	relay.lost = true;
+	relay_hang_up();
+}
+
 /* Only an open connection is asked; one that cannot tell says so. */
 static void
 vrfy(const char *arg, size_t n)
@@ -184,8 +196,8 @@ vrfy(const char *arg, size_t n)
 	for (i = 0; i < n; i++)
 		if (arg[i] < ' ' || arg[i] > '~')
 			relay_violation("malformed VRFY");
-	/* in a transaction a lost connection must not be renewed unseen */
-	if (n > 512 || relay.state != TRANSFER_NONE || relay.mail ||
+	lose_if_stale();
+	if (n > 512 || relay.state != TRANSFER_NONE || relay.lost ||
 	    nexthop_ensure() != MTA_OK || relay.maildir != NULL)
 		answer_locally(p, R_CANNOT_VRFY, NULL);
 	else
