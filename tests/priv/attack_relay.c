@@ -123,13 +123,15 @@ attack_commands(const struct frame *frame)
 void
 attack_body(const char *p, size_t n, bool last)
 {
+	static bool said;
+
 	if (lie == NULL) {
 		transfer_body(p, n, last);
 		return;
 	}
-	if (!last) {
+	if (last)
+		_exit(0);	/* and so it was never taken */
+	if (!said)
 		say(FRAME_MESSAGE, 250, "2.0.0 taken before it came");
-		return;
-	}
-	_exit(0);	/* and so it was never taken */
+	said = true;
 }
