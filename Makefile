@@ -101,12 +101,15 @@ uninstall:
 	cd man && for page in *.5; do rm -f $(DESTDIR)$(MANDIR)/man5/$$page; done
 	cd man && for page in *.8; do rm -f $(DESTDIR)$(MANDIR)/man8/$$page; done
 
+# no warning by either compiler, no complaint of the others
 lint:
 	mandoc -Tlint -Wwarning man/*.[58]
-	clang-format --dry-run -Werror *.[ch] */*.[ch] || true
+	$(MAKE) BUILD=build-gcc CC=gcc CFLAGS='-O2 -Werror'
+	$(MAKE) BUILD=build-clang CC=clang CFLAGS='-O2 -Werror'
+	tests/style
 
 clean:
-	rm -rf build build-asan
+	rm -rf build build-asan build-gcc build-clang build-fuzz
 
 .PHONY: all check demo asan install uninstall lint clean
 

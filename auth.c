@@ -118,8 +118,8 @@ judge(const struct auth_request *request, int status,
 		    code == -1 ? WTERMSIG(status) : code);
 	} else if ((value = answer_value(request, "USER")) == NULL ||
 	    strlen(value) == 0 || strlen(value) >= sizeof(result->user)) {
-		log_event(request->id, "helper-failed", "%s said yes, but told no "
-		    "USER on descriptor 4", auth.conf->auth[0]);
+		log_event(request->id, "helper-failed", "%s said yes, but "
+		    "told no USER on descriptor 4", auth.conf->auth[0]);
 	} else {
 		result->ran = result->right = true;
 		strlcpy(result->user, value, sizeof(result->user));

@@ -17,8 +17,8 @@
 
 /* The signature of the handshake; called from within the TLS library. */
 size_t
-errand_sign(unsigned key, enum sign_kind kind, int padding, const unsigned char *in,
-    size_t n, unsigned char *out, size_t size)
+errand_sign(unsigned key, enum sign_kind kind, int padding,
+    const unsigned char *in, size_t n, unsigned char *out, size_t size)
 {
 	unsigned char buf[SIGN_INPUT_MAX + 16];
 	const unsigned char *signature;
@@ -227,7 +227,7 @@ errand_lose_fetch(enum reply r)
 	if (session.fetch_deadline == 0)
 		return;
 	session.fetch_deadline = 0;
-	/* it may still write into the relay's channel: nothing good can follow */
+	/* it may still write into the relay's channel: that must go, too */
 	errand_lose_relay(r);
 	smtp_fetch_done(&session.smtp, r, 0);
 }

@@ -1,7 +1,7 @@
 /*
  * What the processes say to each other: the frame types of each channel and
  * what their payloads hold, in the order of the pack_* calls of base/ipc.h.
- * str is pack_string, bytes is pack_bytes, [fd] a descriptor that travels along.
+ * str is pack_string, bytes is pack_bytes, [fd] a descriptor with it.
  */
 #ifndef FRAMES_H
 #define FRAMES_H
@@ -15,7 +15,7 @@ enum frame_type {
 			   [fd: our end of its channel] */
 
 	/* monitor -> nursery */
-	M_SERVE,	/* u32 capabilities of the relay, u64 its SIZE: accept */
+	M_SERVE,	/* u32 capabilities, u64 SIZE of the relay: accept */
 	M_STOP,		/* accept no more */
 	M_KILL,		/* u32 pid: it broke the rules */
 	M_FORK_RELAY,	/* u32 ticket, u8 role */
@@ -37,7 +37,8 @@ enum frame_type {
 	O_CAPABILITIES,	/* u32 capabilities, u64 size, addresses found */
 
 	/* session -> relay */
-	E_HELLO,	/* outside a transaction: str EHLO name, str TLS version, str TLS cipher */
+	E_HELLO,	/* outside a transaction: str EHLO name, str TLS
+			   version, str TLS cipher */
 	E_COMMANDS,	/* repeated: u8 verb, bytes argument */
 	E_BODY,		/* octets of the message; flag FRAME_LAST at its end */
 	/* relay -> session: one for each command and one for each message;
@@ -46,8 +47,8 @@ enum frame_type {
 			   FRAME_MESSAGE if it is for a message */
 
 	/* monitor -> imapfetch (its descriptor 3), in this order */
-	F_ORDER,	/* str session id, str user, str password of the user for
-			   `passthrough` servers or "", u32 timeout in ms,
+	F_ORDER,	/* str session id, str user, str the user's password
+			   for `passthrough` servers or "", u32 timeout in ms,
 			   u32 uid, u32 gid (0 0: keep what you are) */
 	F_SERVER,	/* a configured server each: str URL, u8 imap_login,
 			   str name, str password, str CA file or "" */

@@ -17,8 +17,8 @@
 
 /* Room for the longest line and a good piece of a message. */
 #define INPUT_SIZE	(64 * 1024)
-#define HANDSHAKE_LIMIT	30000		/* ms */
-#define LEAVE_LIMIT	10000		/* ms of silence when the service stops */
+#define HANDSHAKE_LIMIT	30000	/* ms */
+#define LEAVE_LIMIT	10000	/* ms of silence when the service stops */
 
 struct session session;
 
@@ -89,12 +89,14 @@ log_tls(void)
 static void
 begin_handshake(void)
 {
+	unsigned limit = session.service->conf.idle_timeout;
+
 	if (stream_accept_tls(&session.client, session.service->tls) == -1)
 		session_finish(session.client.error);
 	session.handshaking = true;
-	session.idle_deadline = session_now_ms() + (session.service->conf.idle_timeout
-	    < HANDSHAKE_LIMIT ? session.service->conf.idle_timeout :
-	    HANDSHAKE_LIMIT);
+	if (limit > HANDSHAKE_LIMIT)
+		limit = HANDSHAKE_LIMIT;
+	session.idle_deadline = session_now_ms() + limit;
 }
 
 static void

@@ -1,21 +1,23 @@
 /*
  * smtpsubmitd: a mail submission agent (RFC 6409) without a queue.
  *
- *	client ══TLS══ session ── commands, message ──► relay ══ the next server
- *	                 │  sign, auth, relay            ▲
- *	                 ▼                               │ user, credential
- *	              monitor ─── exec ──► checkpassword helper
- *	                 │ ▲
- *	    "fork a relay" │ each newborn's channel
- *	                 ▼ │
- *	              nursery ── fork ──► session, relay
- *	                 ▲ accepts
+ *	client ==TLS== session --- commands, message --> relay === next server
+ *	                 |  sign, login, relay            ^
+ *	                 |  `-- URL --> imapfetch -- body-'
+ *	                 v                  ^   `== IMAP server
+ *	              monitor --- exec -----+--> checkpassword helper
+ *	                 | ^
+ *	    "fork a relay" | each newborn's channel
+ *	                 v |
+ *	              nursery --- fork --> session, relay
+ *	                 ^ accepts
  *	              listening sockets: systemd, inetd, or our own
  *
  * monitor.c	holds key and credentials, reads no network octet
  * nursery.c	accepts and forks; was born before any secret was read
  * session.c	one client: TLS and SMTP; every claim it makes is checked
  * relay.c	one user's messages to the next server; policy is applied here
+ * imapfetch.c	a program of its own: fetches what a BURL names
  *
  * This file starts them, in the order that keeps the secrets where they
  * belong: sockets, configuration, certificates, nursery, and only then keys.

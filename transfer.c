@@ -96,19 +96,19 @@ static void
 refused_early(enum mta_status status)
 {
 	bool said = status == MTA_EARLY && relay.mta.answer.code / 100 >= 4;
+	enum reply r = status == MTA_EARLY ? R_RELAY_GARBAGE :
+	    relay_trouble(status);
 
 	if (said)
 		log_answer("refused");
 	else
-		log_local_outcome("refused", status == MTA_EARLY ?
-		    R_RELAY_GARBAGE : relay_trouble(status), NULL);
+		log_local_outcome("refused", r, NULL);
 	relay_hang_up();
 	relay.state = TRANSFER_REFUSED;
 	if (said)
 		relay_pass_answer(FRAME_MESSAGE);
 	else
-		relay_reply(FRAME_MESSAGE, status == MTA_EARLY ? R_RELAY_GARBAGE :
-		    relay_trouble(status), NULL);
+		relay_reply(FRAME_MESSAGE, r, NULL);
 }
 
 /* Octets that are fit to go on */

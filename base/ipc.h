@@ -68,7 +68,7 @@ void pack_u8(struct pack *, unsigned);
 void pack_u16(struct pack *, unsigned);
 void pack_u32(struct pack *, uint32_t);
 void pack_u64(struct pack *, uint64_t);
-void pack_bytes(struct pack *, const void *, size_t);	/* length first, < 64 K */
+void pack_bytes(struct pack *, const void *, size_t);	/* below 64 K */
 void pack_string(struct pack *, const char *);		/* NULL packs as "" */
 
 void unpack_start(struct unpack *, const void *buf, size_t len);

@@ -132,6 +132,9 @@ log_end(struct log_line *line)
 	while (n == -1 && errno == EINTR);
 }
 
+static void log_reason(const char *, const char *, const char *, va_list)
+    __attribute__((format(printf, 3, 0)));
+
 static void
 log_reason(const char *session, const char *event, const char *fmt,
     va_list ap)

@@ -320,7 +320,8 @@ load_key(const struct certificate *cert, size_t i, char *error, size_t size)
 	}
 	if (EVP_PKEY_cmp(key, public_keys[i]) != 1) {
 		EVP_PKEY_free(key);
-		complain(error, size, cert->key, "is not the certificate's key");
+		complain(error, size, cert->key, "is not the "
+		    "certificate's key");
 		return false;
 	}
 	len = i2d_PrivateKey(key, NULL);
@@ -375,7 +376,8 @@ sign_ec(unsigned key, const unsigned char *in, size_t n, unsigned char *out,
 	if (ec == NULL)
 		return 0;
 	/* SHA-224 is rare, and legal in TLS 1.2 */
-	if ((n != 28 && n != 32 && n != 48 && n != 64) || (size_t)ECDSA_size(ec) > size ||
+	if ((n != 28 && n != 32 && n != 48 && n != 64) ||
+	    (size_t)ECDSA_size(ec) > size ||
 	    !ECDSA_sign(0, in, (int)n, out, &len, ec))
 		len = 0;
 	EC_KEY_free(ec);

@@ -322,7 +322,8 @@ untagged(struct imap_answer *a, struct span s, const struct imap_event *event)
 		return url_response(a, s, event);
 	if (span_is(word, "GENURLAUTH") && a->ask == ASK_GENURLAUTH)
 		return url_response(a, s, event);
-	if (a->ask == ASK_FETCH && span_number(word) > 0 && span_take(&rest, ' ') &&
+	if (a->ask == ASK_FETCH && span_number(word) > 0 &&
+	    span_take(&rest, ' ') &&
 	    span_is(span_until(&rest, " "), "FETCH"))
 		return fetch_response(a, rest, event);
 	if (span_is(word, "CAPABILITY") && a->ask == ASK_CAPABILITY)

@@ -27,7 +27,7 @@ struct imap_event {
 	char *text;		/* terminated, without {n} and CRLF */
 	size_t text_len;
 	uint64_t size;		/* IMAP_LITERAL: 0..2^63-1 */
-	const unsigned char *octets;	/* IMAP_OCTETS: in the caller's buffer */
+	const unsigned char *octets;	/* IMAP_OCTETS: in his buffer */
 	size_t octets_len;
 	bool last;		/* IMAP_OCTETS: the literal is complete */
 	const char *why;	/* IMAP_BAD: a constant text */

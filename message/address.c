@@ -2,7 +2,7 @@
  *	mailbox-list	= mailbox *( "," mailbox )		RFC 5322 3.4
  *	mailbox		= [ phrase ] "<" addr-spec ">" / addr-spec
  *	addr-spec	= local-part "@" domain			3.4.1
- *	local-part	= word *( "." word )			4.4, obs-local-part
+ *	local-part	= word *( "." word )		4.4, obs-local-part
  *	domain		= atom *( "." atom ) / "[" *dtext "]"	4.4, obs-domain
  *	phrase		= word *( word / "." )			4.1, obs-phrase
  *	word		= atom / quoted-string			3.2.5

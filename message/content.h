@@ -11,7 +11,7 @@
 
 struct content {
 	bool held_cr;	/* the last octet so far was a CR, not yet put out */
-	bool line_start;	/* what was put out ends in CRLF, or is nothing */
+	bool line_start;	/* what was put out ends in CRLF, or is none */
 	bool nul;	/* seen so far */
 	bool eight_bit;
 };

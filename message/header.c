@@ -1,5 +1,5 @@
 /*
- *	field		= field-name ":" unstructured CRLF	RFC 5322 2.2, 3.6.8
+ *	field		= field-name ":" unstructured CRLF RFC 5322 2.2, 3.6.8
  *	field-name	= 1*ftext	ftext = %d33-57 / %d59-126
  *	obs: white space between name and colon			4.5.8
  *	folding		: a line that begins with WSP goes on the one before

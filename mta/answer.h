@@ -9,7 +9,7 @@
 
 #define ANSWER_MAX	8192	/* text of all lines */
 #define ANSWER_LINE_MAX	2048	/* tolerated; RFC 5321 says 512 */
-#define ANSWER_TEXT_MAX	490	/* of a line kept, so that ours are in the limit */
+#define ANSWER_TEXT_MAX	490	/* of a line is kept; ours have 512 */
 
 struct answer {
 	int code;		/* 0: nothing yet */

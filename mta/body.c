@@ -95,7 +95,7 @@ mta_body_begin(struct mta *mta)
 	mta->finished = false;
 	mta->piece.len = 0;
 	if (by_chunks(mta)) {
-		/* an answer nobody asked for would be taken for the message's */
+		/* an answer unasked for would be taken for the message's */
 		mta->answer.code = 250;
 		return look_for_answer(mta) == MTA_OK ? MTA_OK : MTA_GARBAGE;
 	}

@@ -80,7 +80,8 @@ start_tls(struct mta *mta, bool verify)
 	if (mta->answer.code != 220)
 		return mta_fail(mta, MTA_TLS, "STARTTLS refused");
 	if (mta->in_len > 0)
-		return mta_fail(mta, MTA_TLS, "octets injected behind STARTTLS");
+		return mta_fail(mta, MTA_TLS, "octets injected "
+		    "behind STARTTLS");
 	status = handshake(mta, verify);
 	return status == MTA_OK ? say_hello(mta) : status;
 }
@@ -183,7 +184,7 @@ authenticate(struct mta *mta)
 	if (mta->set->user[0] == '\0')
 		return MTA_OK;
 	if (!mta->verified && !route_is_loopback(mta->route))
-		return mta_fail(mta, MTA_LOGIN, "credentials are not sent without "
+		return mta_fail(mta, MTA_LOGIN, "no credentials without "
 		    "verified TLS");
 	if (mta->ehlo.capabilities & CAP_AUTH_PLAIN)
 		return auth_plain(mta);

@@ -15,7 +15,7 @@ enum route_kind {
 
 enum route_tls {
 	ROUTE_TLS_NONE,
-	ROUTE_TLS_OFFERED,	/* STARTTLS if offered, certificate not checked */
+	ROUTE_TLS_OFFERED,	/* STARTTLS if offered, not checked */
 	ROUTE_TLS_STARTTLS,	/* STARTTLS or nothing, checked */
 	ROUTE_TLS_IMPLICIT	/* checked */
 };
@@ -25,7 +25,7 @@ struct route {
 	enum route_tls tls;
 	char host[256];		/* without brackets; "" if path is used */
 	uint16_t port;
-	char path[108];		/* Unix socket, or the Maildir (longer: refused) */
+	char path[108];		/* Unix socket, or the Maildir */
 	char url[300];		/* as configured, for the log */
 };
 

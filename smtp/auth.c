@@ -97,7 +97,8 @@ smtp_auth_begin(struct smtp *s, const char *arg, size_t n)
 
 	s->auth_step = plain ? AUTH_PLAIN_MESSAGE : AUTH_LOGIN_NAME;
 	if (initial == NULL) {
-		challenge(s, plain ? "" : "VXNlcm5hbWU6");	/* "Username:" */
+		/* "Username:" */
+		challenge(s, plain ? "" : "VXNlcm5hbWU6");
 		return;
 	}
 	initial++;

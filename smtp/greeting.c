@@ -87,7 +87,8 @@ act_ehlo(struct smtp *s, const struct command *c)
 	s->esmtp = true;
 	add(&lines, "250-%s\r\n", s->set->hostname);
 	add(&lines, "250-PIPELINING\r\n");
-	add(&lines, "250-SIZE %llu\r\n", (unsigned long long)smtp_size_limit(s));
+	add(&lines, "250-SIZE %llu\r\n",
+	    (unsigned long long)smtp_size_limit(s));
 	if (relay & CAP_8BITMIME)
 		add(&lines, "250-8BITMIME\r\n");
 	if (relay & CAP_DSN)

@@ -159,7 +159,8 @@ chunk_input(struct smtp *s, const char *in, size_t n)
 static size_t
 line_limit(const struct smtp *s, const char *in, size_t n)
 {
-	if (s->mode == MODE_AUTH || (n >= 5 && strncasecmp(in, "AUTH ", 5) == 0))
+	if (s->mode == MODE_AUTH ||
+	    (n >= 5 && strncasecmp(in, "AUTH ", 5) == 0))
 		return AUTH_LINE_MAX;
 	return COMMAND_LINE_MAX;
 }

@@ -13,7 +13,7 @@
 #define ADDRESS_MAX	(LOCAL_PART_MAX + 1 + DOMAIN_MAX)
 
 struct path {
-	char address[ADDRESS_MAX + 1];	/* local@domain, or local alone, or "" */
+	char address[ADDRESS_MAX + 1];	/* local@domain, local alone, or "" */
 	size_t local_len;		/* of the local part, quotes included */
 	bool has_domain;
 };

@@ -50,7 +50,7 @@ struct smtp_settings {
 };
 
 struct smtp_ops {
-	/* Room for one more command of n octets; else some are answered first. */
+	/* Room for one more command of n octets? Else the others go first. */
 	bool (*room)(void *arg, size_t n);
 	/* Passes a command's argument on; answered by smtp_answer(). */
 	void (*relay)(void *arg, enum relay_verb, const char *p, size_t n);

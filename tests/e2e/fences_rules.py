@@ -248,7 +248,8 @@ def relay_requests(h):
     body = "E_BODY", b"Subject: x\r\n\r\n"
     none = FRAMES["E_BODY"]
     relay_dies(h, "commands before hello", "no hello", c(MAIL), hello=False)
-    relay_dies(h, "a second hello", "second hello", ("E_HELLO", HELLO))
+    relay_dies(h, "hello amid a transaction", "hello amid", c(MAIL),
+               ("E_HELLO", HELLO))
     for name, hello in [
             ("nothing", b""), ("CR LF", octets("a\r\nb") + HELLO[-4:]),
             ("NUL", octets("a\0b") + HELLO[-4:]),
