@@ -37,10 +37,10 @@ PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
 DAEMON	= smtpsubmitd.o activation.o auth.o broker.o census.o config.o envelope.o \
 	errands.o fetcher.o generation.o login.o monitor.o nexthop.o \
 	nursery.o order.o relay.o session.o state.o transfer.o words.o \
-	base/log.o base/secret.o base/stream.o base/tls.o \
+	base/clock.o base/log.o base/secret.o base/stream.o base/tls.o \
 	mta/body.o mta/client.o mta/hello.o mta/maildir.o sandbox/close.o $(FENCE) $(PURE) $(PURE_IMAP)
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
-	imap/prepare.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
+	imap/prepare.o base/clock.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
 PROGRAMS = smtpsubmitd imapfetch auth-reply checkpassword-file checkpassword-pam
 
 all: $(PROGRAMS:%=$(BUILD)/%)

@@ -108,7 +108,7 @@ mail(const char *arg, size_t n)
 	    relay.mail || relay.state != TRANSFER_NONE)
 		relay_violation("MAIL out of order or malformed");
 	relay_forget();
-	relay.begun = relay_now_ms();
+	relay.begun = clock_ms();
 	strlcpy(relay.from, path.address, sizeof(relay.from));
 	if (!policy_allows(relay.order.user, relay.service->conf.domain,
 	    relay.order.senders, path.address)) {

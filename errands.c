@@ -66,7 +66,7 @@ errand_lose_relay(enum reply r)
 static void
 expect_answer(void)
 {
-	session.relay_deadline = session_now_ms() +
+	session.relay_deadline = clock_ms() +
 	    session.service->conf.relay_timeout + GRACE;
 }
 
@@ -264,7 +264,7 @@ fetch(void *arg, const char *url, size_t n, uint64_t limit)
 	session.url_len = n;
 	session.fetch_limit = limit;
 	/* imapfetch has time limits of its own, which a slow relay extends */
-	session.fetch_deadline = session_now_ms() + FETCH_LIMIT;
+	session.fetch_deadline = clock_ms() + FETCH_LIMIT;
 	if (session.fetch != -1)
 		send_url();
 	else if (ipc_send(session.monitor, S_FETCH, 0, NULL, 0, -1) == -1)

@@ -280,7 +280,7 @@ take_url(void)
 	struct imap_choice choice = { .account = NULL };
 	struct imap_job job = { .relay = frame.fd, .user = order.user };
 	enum fetch_verdict verdict;
-	int64_t start = imap_clock();
+	int64_t start = clock_ms();
 	const char *why = NULL;
 	struct unpack in;
 
@@ -297,7 +297,7 @@ take_url(void)
 	verdict = fetch_url(&job, &choice, &why);
 	close(frame.fd);
 	explicit_bzero(frame.data, frame.len);
-	log_fetch(&choice, verdict, job.sent, imap_clock() - start, why);
+	log_fetch(&choice, verdict, job.sent, clock_ms() - start, why);
 	if (job.gone)
 		leave();
 	answer(verdict, job.sent);

@@ -419,15 +419,6 @@ on_hangup(evutil_socket_t sig, short what, void *arg)
 		begin_generation("SIGHUP");
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Sessions end their transactions; those that do nothing leave soon. */
 static void
 ask_to_leave(void)
@@ -444,7 +435,7 @@ ask_to_leave(void)
 static void
 on_terminate(evutil_socket_t sig, short what, void *arg)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	(void)what, (void)arg;
 	if (monitor.successor != 0)

@@ -12,6 +12,7 @@
 #include <event2/event.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "order.h"
 
 /* A session as the monitor knows it: its own record, never its word. */
@@ -28,7 +29,7 @@ struct client {
 	struct auth_request *auth;
 	char login[USER_SIZE];	/* being tried, for the log */
 	unsigned tries;
-	struct timespec auth_begun;
+	int64_t auth_begun;	/* clock_ms() */
 	enum auth_verdict verdict;
 	struct event *delay;
 

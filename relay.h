@@ -6,6 +6,7 @@
 #ifndef RELAY_H
 #define RELAY_H
 
+#include "base/clock.h"
 #include "message/content.h"
 #include "message/header.h"
 #include "mta/client.h"
@@ -64,7 +65,6 @@ void relay_reply(uint16_t to, enum reply, const char *arg);
 void relay_pass_answer(uint16_t to);
 void relay_forget(void);	/* the transaction */
 _Noreturn void relay_violation(const char *what);
-int64_t relay_now_ms(void);
 
 /* nexthop.c */
 enum reply relay_trouble(enum mta_status);

@@ -22,15 +22,6 @@
 
 struct session session;
 
-int64_t
-session_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void
 log_begin(struct log_line *line, const char *event)
 {
@@ -51,7 +42,7 @@ finish(void)
 	log_begin(&line, "close");
 	log_str(&line, "reason", session.end);
 	log_num(&line, "messages", session.messages);
-	log_num(&line, "ms", session_now_ms() - session.begun);
+	log_num(&line, "ms", clock_ms() - session.begun);
 	log_end(&line);
 	stream_close(&session.client);
 	_exit(0);
@@ -70,7 +61,7 @@ session_finish(const char *why)
 static void
 touch(void)
 {
-	session.last_heard = session_now_ms();
+	session.last_heard = clock_ms();
 	session.idle_deadline = session.last_heard +
 	    session.service->conf.idle_timeout;
 }
@@ -96,7 +87,7 @@ begin_handshake(void)
 	session.handshaking = true;
 	if (limit > HANDSHAKE_LIMIT)
 		limit = HANDSHAKE_LIMIT;
-	session.idle_deadline = session_now_ms() + limit;
+	session.idle_deadline = clock_ms() + limit;
 }
 
 static void
@@ -282,7 +273,7 @@ ms_left(void)
 		until = session.relay_deadline;
 	if (session.fetch_deadline != 0 && session.fetch_deadline < until)
 		until = session.fetch_deadline;
-	left = until - session_now_ms();
+	left = until - clock_ms();
 	return left < 0 ? 0 : (int)left;
 }
 
@@ -299,7 +290,7 @@ others_work(void)
 static void
 check_deadlines(void)
 {
-	int64_t now = session_now_ms();
+	int64_t now = clock_ms();
 
 	if (session.relay_deadline != 0 && now >= session.relay_deadline)
 		errand_lose_relay(R_RELAY_TIMEOUT);
@@ -436,7 +427,7 @@ session_main(struct service *service, const struct birth *who, int client,
 	session.who = *who;
 	session.monitor = monitor;
 	session.relay = session.fetch = -1;
-	session.begun = session_now_ms();
+	session.begun = clock_ms();
 	pack_start(&session.commands, session.batch, sizeof(session.batch));
 	stream_start(&session.client, client);
 	tls_set_signer(errand_sign);

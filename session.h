@@ -5,6 +5,7 @@
 #ifndef SESSION_H
 #define SESSION_H
 
+#include "base/clock.h"
 #include "base/stream.h"
 #include "smtpsubmitd.h"
 #include "smtp/smtp.h"
@@ -41,7 +42,6 @@ struct session {
 extern struct session session;
 
 /* session.c */
-int64_t session_now_ms(void);
 _Noreturn void session_finish(const char *why);
 /* The same with a reply before it. */
 _Noreturn void session_last_word(enum reply, const char *why);

@@ -47,7 +47,7 @@ log_outcome(const char *event, const char *reply)
 	if (relay.route != NULL)
 		log_str(&line, "relay", relay.route->url);
 	log_str(&line, "reply", reply);
-	log_num(&line, "ms", relay_now_ms() - relay.begun);
+	log_num(&line, "ms", clock_ms() - relay.begun);
 	log_end(&line);
 }
 

@@ -27,19 +27,10 @@
 
 #include "imap/connection.h"
 
-int64_t
-imap_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int
 imap_wait_left(const struct imap_wait *wait)
 {
-	int64_t left = wait->deadline - imap_clock();
+	int64_t left = wait->deadline - clock_ms();
 
 	return left <= 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
 }

@@ -6,6 +6,7 @@
 #ifndef IMAP_CONNECTION_H
 #define IMAP_CONNECTION_H
 
+#include "base/clock.h"
 #include <curl/curl.h>
 
 #include "imap/response.h"
@@ -17,7 +18,7 @@
 struct imap_wait {
 	int session;
 	int monitor;
-	int64_t deadline;	/* of imap_clock() */
+	int64_t deadline;	/* of clock_ms() */
 };
 
 enum imap_io {
@@ -47,7 +48,6 @@ struct imap_connection {
 };
 
 /* Milliseconds of a clock that only goes forward. */
-int64_t imap_clock(void);
 
 /* What is left until the deadline, 0 if it has passed. */
 int imap_wait_left(const struct imap_wait *);

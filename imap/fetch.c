@@ -63,7 +63,7 @@ static enum fetch_verdict
 send_frame(struct imap_job *job, const unsigned char *p, size_t len)
 {
 	struct imap_wait wait = job->wait;
-	int64_t start = imap_clock();
+	int64_t start = clock_ms();
 	enum imap_io io;
 
 	wait.deadline = start + job->timeout;
@@ -76,7 +76,7 @@ send_frame(struct imap_job *job, const unsigned char *p, size_t len)
 	    imap_wait_left(&wait)) == -1)
 		return verdict(job, FETCH_RELAY, "the relay has closed: %s",
 		    strerror(errno));
-	job->wait.deadline += imap_clock() - start;
+	job->wait.deadline += clock_ms() - start;
 	job->sent += len;
 	return FETCH_OK;
 }

@@ -193,7 +193,7 @@ mta_body_end(struct mta *mta)
 {
 	enum mta_status status;
 
-	mta->last_deadline = mta_now_ms() + mta->set->timeout;
+	mta->last_deadline = clock_ms() + mta->set->timeout;
 	status = by_chunks(mta) ? end_chunks(mta) : end_text(mta);
 	mta->last_deadline = 0;
 	return status;

@@ -24,15 +24,6 @@ mta_fail(struct mta *mta, enum mta_status status, const char *why)
 
 /* Waiting */
 
-int64_t
-mta_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static enum mta_status
 wait_until(struct mta *mta, short events, int64_t deadline)
 {
@@ -43,7 +34,7 @@ wait_until(struct mta *mta, short events, int64_t deadline)
 	if (mta->last_deadline != 0 && mta->last_deadline < deadline)
 		deadline = mta->last_deadline;
 	do {
-		left = deadline - mta_now_ms();
+		left = deadline - clock_ms();
 		n = poll(&pfd, 1, left < 0 ? 0 : (int)left);
 	} while (n == -1 && errno == EINTR);
 	if (n == 1)
@@ -54,7 +45,7 @@ wait_until(struct mta *mta, short events, int64_t deadline)
 enum mta_status
 mta_wait(struct mta *mta, short events)
 {
-	return wait_until(mta, events, mta_now_ms() + mta->set->timeout);
+	return wait_until(mta, events, clock_ms() + mta->set->timeout);
 }
 
 enum mta_status
@@ -158,7 +149,7 @@ garbage(struct mta *mta)
 enum mta_status
 mta_answer(struct mta *mta)
 {
-	int64_t deadline = mta_now_ms() + mta->set->timeout;
+	int64_t deadline = clock_ms() + mta->set->timeout;
 	enum answer_status got = ANSWER_MORE;
 	enum mta_status status;
 	size_t len, used;

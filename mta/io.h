@@ -2,11 +2,11 @@
 #ifndef MTA_IO_H
 #define MTA_IO_H
 
+#include "base/clock.h"
 #include "mta/client.h"
 
 /* Notes why, for the log, and returns the status. */
 enum mta_status mta_fail(struct mta *, enum mta_status, const char *why);
-int64_t mta_now_ms(void);
 enum mta_status mta_wait(struct mta *, short events);
 enum mta_status mta_write(struct mta *, const char *, size_t);
 void mta_append(struct mta_buffer *, const char *, size_t);

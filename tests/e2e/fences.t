@@ -6,7 +6,7 @@
 here=$(cd "$(dirname "$0")" && pwd -P)
 top=$here/../..
 status=0 pids=''
-: "${BUILD:=build}"
+BUILD=$(cd "${BUILD:-$top/build}" && pwd -P) || exit 1
 export BUILD
 trap 'kill $pids 2>/dev/null; wait; exit 1' HUP INT TERM
 

@@ -315,7 +315,8 @@ def as_stranger(lines):
     os.environ["WRAP"] = ("setpriv --reuid %d --regid %d --clear-groups "
                           "--inh-caps=-all" % (STRANGER, STRANGER))
     return place, place, ["-user"] + [
-        line.replace(T + "/", place + "/") for line in lines]
+        re.sub("(?<= )%s/(?=[^/]+( |$))" % re.escape(T), place + "/", line)
+        for line in lines]
 
 
 def living(who, name, lines, relay=(), use=None):
@@ -403,7 +404,6 @@ def lives(who):
             report(len(h.relay.completed) == 1, who + ": the message arrives "
                    "over LMTP by a Unix socket")
 
-        # the name of the socket goes with T, wherever the daemon's files are
         living(who, "LMTP", ["relay lmtp://" + path + "/socket"],
                ["lmtp"], lmtp)
 
@@ -414,7 +414,7 @@ def main():
         lives("root")
     else:
         skip("memory, and life as root", "must run as root")
-    lives("an unprivileged user")
+    lives("unprivileged")
     end()
 
 
