@@ -6,9 +6,9 @@
 #ifndef IMAP_CONNECTION_H
 #define IMAP_CONNECTION_H
 
-#include "base/clock.h"
 #include <curl/curl.h>
 
+#include "base/clock.h"
 #include "imap/response.h"
 #include "imap/server.h"
 
@@ -46,8 +46,6 @@ struct imap_connection {
 	size_t left;
 	unsigned char in[32 * 1024];
 };
-
-/* Milliseconds of a clock that only goes forward. */
 
 /* What is left until the deadline, 0 if it has passed. */
 int imap_wait_left(const struct imap_wait *);

@@ -4,8 +4,7 @@ import contextlib
 import os
 import threading
 
-import daemon
-from common_driver import House, expect, reply, report, show, talk
+from common_driver import House, daemon, expect, reply, report, show, talk
 
 FROM = b"From: alice@example.org\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n\r\n"
 making = threading.Lock()

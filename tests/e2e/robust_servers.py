@@ -1,13 +1,12 @@
 """Cases of robust.t about the next server and the message given to it."""
 import re
-import time
-
-import relay as scripted
 import ssl
+import time
 
 from common_driver import SLOW, begin, end, expect, reply, say, skip, talk, wait
 from robust_case import (FROM, Place, at_once, begin_data, measurable,
                          processes, requirement, send_message, vm_data)
+import relay as scripted
 
 PLACE = Place(*begin("robust"))
 
