@@ -115,5 +115,6 @@ clean:
 
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
+include tests/priv/priv.mk
 
 -include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d)

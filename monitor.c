@@ -349,6 +349,8 @@ stop_accepting(void)
 static void
 on_successor(evutil_socket_t fd, short what, void *arg)
 {
+	bool again = false;
+
 	(void)what, (void)arg;
 	if (generation_took_over((int)fd, monitor.successor)) {
 		log_event(NULL, "generation", "pid %ld serves now",
@@ -361,9 +363,13 @@ on_successor(evutil_socket_t fd, short what, void *arg)
 		    "start, this one goes on; see the lines above");
 		monitor.failed_successor = monitor.successor;
 		monitor.successor = 0;
+		again = monitor.hangup_pending;
+		monitor.hangup_pending = false;
 	}
 	close((int)fd);
 	monitor.successor_fd = -1;
+	if (again)
+		begin_generation("SIGHUP");
 }
 
 static void

@@ -260,8 +260,10 @@ idle_deadline(void)
 {
 	int64_t soon = session.last_heard + LEAVE_LIMIT;
 
-	return session.leaving && soon < session.idle_deadline ? soon :
-	    session.idle_deadline;
+	if (!session.leaving || smtp_in_transaction(&session.smtp) ||
+	    soon > session.idle_deadline)
+		return session.idle_deadline;
+	return soon;
 }
 
 static int

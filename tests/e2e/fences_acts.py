@@ -122,10 +122,10 @@ ROLES = "session", "relay", "imapfetch"
 
 
 @contextlib.contextmanager
-def house(kind, d):
+def house(kind, d, *config):
     with House(os.path.join(PRIV, kind), T,
                ["imap imap://127.0.0.1:%d login %s" % (d.port, CREDENTIALS),
-                "certificate {pki}/good.pem {pki}/good.key"],
+                "certificate {pki}/good.pem {pki}/good.key", *config],
                name="acts, " + kind, expected="event=child-died") as h:
         yield h
 
@@ -233,12 +233,41 @@ def bare(i, d, works):
                    "%s fails" % (role, name), got, *s.tail())
 
 
+def maildir(d):
+    """The relay holds a directory; there it may write, and nowhere else."""
+    place = T + "/Maildir"
+    for path in place, place + "/new", place + "/cur", place + "/tmp":
+        os.mkdir(path)
+        if ROOT:
+            os.chown(path, 65534, 65534)
+    write(T + "/outside", "x", 0o644)
+    write(place + "/new/mail", "x", 0o644)
+    for kind in "fenced", "open":
+        with house(kind, d, "relay maildir://" + place) as h:
+            for name, act, path in [
+                    ("reads mail", "open", "new/mail"),
+                    ("reads beside it", "open", "../outside"),
+                    ("writes beside it", "create", "../outside.new")]:
+                got = set()
+                for fd in range(3, 8):  # one of these is the directory
+                    got.add(attempt(h, "relay", True, "act %s %d %s" % (
+                        act, fd, path))[0])
+                good = any(g and g.startswith("done") for g in got)
+                report(good == (kind == "open"), "maildir relay, %s: %s" % (
+                    "no fence" if good else "fenced", name), got)
+            got = {attempt(h, "relay", True, "act create %d tmp/x%d" % (
+                fd, fd))[0] for fd in range(3, 8)}
+            report(any(g and g.startswith("done") for g in got),
+                   "maildir relay, %s: writes into it" % kind, got)
+
+
 def main():
     works = set()
     with Imapd(Script()) as d:
         at_once([lambda i=i: open_house(i, d, works) for i in range(3)])
         at_once([lambda i=i: fenced(i, d, works) for i in range(3)] +
-                [lambda i=i: bare(i, d, works) for i in range(2)])
+                [lambda i=i: bare(i, d, works) for i in range(2)] +
+                [lambda: maildir(d)])
     end()
 
 

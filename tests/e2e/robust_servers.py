@@ -72,9 +72,8 @@ def stray_reply(name, relay, wanted):
         with requirement(name, h) as wrong:
             c = h.login(patience=15)
             for number, codes in enumerate(wanted, 1):
-                if not re.match(codes, talk(
-                        c, "MAIL FROM:<alice@example.org>", "")[-1]):
-                    talk(c, "RCPT TO:<bob@example.org>", "")
+                say(c, "MAIL FROM:<alice@example.org>")
+                say(c, "RCPT TO:<bob@example.org>")
                 time.sleep(0.2)     # all that is stray has come
                 got = say(c, "DATA")
                 if got.startswith("354"):

@@ -34,23 +34,22 @@
 /* At the same place in all processes of a generation. */
 static char canary[] = "a word in the memory of every process";
 
-/* Files */
+/* Files; below an open directory if the number is not 0 */
 
 static long
 open_file(long n, const char *path)
 {
 	char octet;
-	long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY);
+	long fd = syscall(SYS_openat, n > 0 ? n : AT_FDCWD, path, O_RDONLY);
 
-	(void)n;
 	return fd == -1 ? -1 : read((int)fd, &octet, 1);
 }
 
 static long
 create_file(long n, const char *path)
 {
-	(void)n;
-	return syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT, 0600);
+	return syscall(SYS_openat, n > 0 ? n : AT_FDCWD, path,
+	    O_WRONLY | O_CREAT, 0600);
 }
 
 static long
