@@ -81,9 +81,10 @@ check:
 demo:
 	tests/demo
 
-# GOAL=units builds the unit tables so
+# GOAL=units builds the unit tables so; PAM's modules want libcrypt with it
 asan:
 	$(MAKE) $(GOAL) BUILD=build-asan CC=clang HARDEN= LDHARDEN= FENCE=sandbox/null.o \
+	    LDFLAGS='-Wl,--no-as-needed -lcrypt' \
 	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
 install: all

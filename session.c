@@ -334,7 +334,8 @@ static void
 wait_and_hear(bool output)
 {
 	struct pollfd fds[4];
-	int timeout = session.readable && session.in_len < INPUT_SIZE &&
+	int timeout = session.readable && !session.handshaking &&
+	    session.in_len < INPUT_SIZE &&
 	    session.smtp.wait == WAIT_NOTHING && !output ? 0 : ms_left();
 
 	/* a descriptor of which nothing is wanted could still cry POLLHUP */

@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sandbox/sandbox.h"
@@ -195,15 +196,19 @@ make_room(const struct config *conf)
 	}
 }
 
-static bool
-has_maildir(const struct config *conf)
+static void
+prepare_fences(const struct config *conf)
 {
+	bool dirs = false, locals = false;
 	size_t i;
 
-	for (i = 0; i < conf->n_routes; i++)
-		if (conf->routes[i].kind == ROUTE_MAILDIR)
-			return true;
-	return false;
+	for (i = 0; i < conf->n_routes; i++) {
+		dirs |= conf->routes[i].kind == ROUTE_MAILDIR;
+		locals |= conf->routes[i].kind == ROUTE_LMTP &&
+		    conf->routes[i].path[0] != '\0';
+	}
+	tzset();	/* later there is no file to read it from */
+	sandbox_prepare(dirs, locals);
 }
 
 int
@@ -239,7 +244,7 @@ main(int argc, char **argv)
 	service.census = generation_census();
 	if (service.census == -1)
 		service.census = census_make();
-	sandbox_prepare(has_maildir(conf));
+	prepare_fences(conf);
 	nursery_start(&nursery, &service, &sockets);
 	monitor_run(&service, &sockets, &nursery);
 }

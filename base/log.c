@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,10 +121,14 @@ log_num(struct log_line *line, const char *key, int64_t value)
 void
 log_end(struct log_line *line)
 {
+	/* a signal handler's line in the midst of another would wait for ever */
+	static volatile sig_atomic_t busy;
 	ssize_t n;
 
-	if (target == LOG_TO_SYSLOG) {
+	if (target == LOG_TO_SYSLOG && !busy) {
+		busy = 1;
 		syslog(LOG_INFO, "%.*s", (int)line->len, line->buf);
+		busy = 0;
 		return;
 	}
 	line->buf[line->len++] = '\n';

@@ -345,6 +345,57 @@ tls_keys_load(const struct certificate *certs, size_t n, char *error,
 	return true;
 }
 
+/* RFC 8017 9.2, of SHA-256, 384 or 512: what TLS 1.2 has signed. */
+static bool
+is_digest_info(const unsigned char *in, size_t n)
+{
+	unsigned char want[] = { 0x30, 0, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86,
+	    0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0, 0x05, 0x00, 0x04, 0 };
+	size_t len = n - sizeof(want);
+
+	if (n != 19 + 32 && n != 19 + 48 && n != 19 + 64)
+		return false;
+	want[1] = (unsigned char)(17 + len);
+	want[14] = (unsigned char)(len / 16 - 1);
+	want[18] = (unsigned char)len;
+	return memcmp(in, want, sizeof(want)) == 0;
+}
+
+/* RFC 8017 9.1.2 as far as it goes without the message. */
+static bool
+is_pss_of(const EVP_MD *md, const unsigned char *em, size_t n, int bits)
+{
+	unsigned char db[SIGNATURE_MAX];
+	size_t len = (size_t)EVP_MD_size(md), i;
+
+	if (n > sizeof(db) || n < 2 * len + 2 || em[n - 1] != 0xbc ||
+	    (em[0] & ~(0xff >> (8 - bits))) != 0 || PKCS1_MGF1(db,
+	    (long)(n - len - 1), em + n - len - 1, (long)len, md) != 0)
+		return false;
+	for (i = 0; i < n - len - 1; i++)
+		db[i] ^= em[i];
+	db[0] &= (unsigned char)(0xff >> (8 - bits));
+	for (i = 0; i < n - 2 * len - 2; i++)
+		if (db[i] != 0)
+			return false;
+	return db[i] == 1;
+}
+
+/* No other number is raised to the private power: it may be a ciphertext. */
+static bool
+is_pss(const RSA *rsa, const unsigned char *em, size_t n)
+{
+	int bits = (RSA_bits(rsa) - 1) % 8;
+
+	if (n != (size_t)RSA_size(rsa) || (bits == 0 && *em != 0))
+		return false;
+	if (bits == 0)
+		em++, n--, bits = 8;
+	return is_pss_of(EVP_sha256(), em, n, bits) ||
+	    is_pss_of(EVP_sha384(), em, n, bits) ||
+	    is_pss_of(EVP_sha512(), em, n, bits);
+}
+
 /* RSA-PSS arrives padded, PKCS #1 as a DigestInfo (RFC 8017 9.2). */
 static size_t
 sign_rsa(unsigned key, int padding, const unsigned char *in, size_t n,
@@ -358,8 +409,9 @@ sign_rsa(unsigned key, int padding, const unsigned char *in, size_t n,
 	if (rsa == NULL)
 		return 0;
 	modulus = (size_t)RSA_size(rsa);
-	if (modulus <= size && ((padding == RSA_NO_PADDING && n == modulus) ||
-	    (padding == RSA_PKCS1_PADDING && n <= 19 + 64)))
+	if (modulus <= size &&
+	    ((padding == RSA_NO_PADDING && is_pss(rsa, in, n)) ||
+	    (padding == RSA_PKCS1_PADDING && is_digest_info(in, n))))
 		len = RSA_private_encrypt((int)n, in, out, rsa, padding);
 	RSA_free(rsa);
 	return len > 0 ? (size_t)len : 0;

@@ -128,7 +128,7 @@ landlock_reach(const struct sandbox_reach *reach)
 void
 landlock_probe(void)
 {
-	struct ruleset ruleset = { 0 };
+	struct ruleset ruleset = { .scoped = SCOPE_ALL };
 	int abi = landlock_abi(), root;
 	long fd;
 
@@ -136,7 +136,8 @@ landlock_probe(void)
 		return;
 	ruleset.fs = FS_ALL(abi);
 	root = open("/", O_PATH | O_CLOEXEC);
-	fd = syscall(SYS_landlock_create_ruleset, &ruleset, 8, 0);
+	fd = syscall(SYS_landlock_create_ruleset, &ruleset,
+	    abi >= 6 ? 24 : 8, 0);
 	if (root == -1 || fd == -1)
 		fatal("landlock: %s", strerror(errno));
 	allow_below((int)fd, root, FS_READ_FILE | FS_READ_DIR);

@@ -46,11 +46,11 @@ make_empty(void)
 }
 
 void
-sandbox_prepare(bool dirs)
+sandbox_prepare(bool dirs, bool locals)
 {
 	if (geteuid() == 0)
 		make_empty();
-	seccomp_make_filters(dirs);
+	seccomp_make_filters(dirs, locals);
 }
 
 static void

@@ -13,7 +13,7 @@ void landlock_reach(const struct sandbox_reach *);
 void landlock_probe(void);	/* may read */
 
 /* seccomp.c */
-void seccomp_make_filters(bool dirs);
+void seccomp_make_filters(bool dirs, bool locals);
 void seccomp_session(void);
 void seccomp_relay(void);
 void seccomp_make_imapfetch(void);	/* needs a file for a moment */

@@ -16,9 +16,9 @@ sandbox_begin(void)
 }
 
 void
-sandbox_prepare(bool dirs)
+sandbox_prepare(bool dirs, bool locals)
 {
-	(void)dirs;
+	(void)dirs, (void)locals;
 }
 
 static void

@@ -30,9 +30,9 @@ void sandbox_begin(void);
 /*
  * Before the roles are born: makes the empty directory, as root, and the
  * filters, so that putting one up costs little. dirs tells whether a relay
- * writes into directories.
+ * writes into directories, locals whether it connects to Unix sockets.
  */
-void sandbox_prepare(bool dirs);
+void sandbox_prepare(bool dirs, bool locals);
 
 /* Closes all descriptors but 0 to 2 and the n given. */
 void sandbox_close_others(const int *keep, size_t n);

@@ -16,6 +16,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -25,23 +26,34 @@
 #include "base/log.h"
 #include "sandbox/linux.h"
 
-/* One allowed call; with an argument that must match under a mask. */
+#define CONDITIONS_MAX 3
+
+/* One allowed call; with arguments that must match under a mask. */
 struct call {
 	int nr;
-	unsigned arg;		/* 1 to 6, 0: any arguments */
-	uint64_t mask, value;
+	struct {
+		unsigned arg;	/* 1 to 6, 0: no condition */
+		uint64_t mask, value;
+	} when[CONDITIONS_MAX];
 };
 
-#define ANY(name)	{ SCMP_SYS(name), 0, 0, 0 }
-#define IS(name, n, v)	{ SCMP_SYS(name), n, ~0ULL, v }
-#define NO_BITS(name, n, bits) { SCMP_SYS(name), n, bits, 0 }
-#define END		{ -1, 0, 0, 0 }
+#define ANY(name)	{ SCMP_SYS(name), { { 0, 0, 0 } } }
+#define IS(name, n, v)	{ SCMP_SYS(name), { { n, ~0ULL, v } } }
+#define IS_BOTH(name, n, v, m, w) \
+	{ SCMP_SYS(name), { { n, ~0ULL, v }, { m, ~0ULL, w } } }
+#define NO_BITS(name, n, bits) { SCMP_SYS(name), { { n, bits, 0 } } }
+/* TCP by itself: MPTCP and UDP would not be Landlock's matter */
+#define TCP_SOCKET(family) \
+	{ SCMP_SYS(socket), { { 1, ~0ULL, family }, { 2, 15, SOCK_STREAM }, \
+	    { 3, ~(uint64_t)IPPROTO_TCP, 0 } } }
+#define END		{ -1, { { 0, 0, 0 } } }
 
 /* What every role needs that serves a channel. */
 static const struct call common[] = {
 	ANY(read), ANY(write),		/* client, next server, the log */
 	ANY(readv), ANY(writev),	/* the same, by libraries */
-	ANY(recvmsg), ANY(sendmsg),	/* frames */
+	ANY(recvmsg),			/* frames */
+	NO_BITS(sendmsg, 3, MSG_FASTOPEN),	/* that would connect */
 	ANY(poll), ANY(ppoll),		/* waiting for any of them */
 	ANY(close), ANY(shutdown),
 	IS(fcntl, 2, F_GETFL),		/* making a received channel */
@@ -61,12 +73,17 @@ static const struct call common[] = {
 
 /* A relay's way to the next server. */
 static const struct call connecting[] = {
-	IS(socket, 1, AF_INET), IS(socket, 1, AF_INET6),
-	IS(socket, 1, AF_UNIX),
+	TCP_SOCKET(AF_INET), TCP_SOCKET(AF_INET6),
 	ANY(connect),
 	IS(getsockopt, 3, SO_ERROR),	/* how the connect has ended */
-	IS(setsockopt, 2, IPPROTO_TCP),	/* without delay */
-	ANY(access), ANY(faccessat),	/* where the Unix socket is */
+	IS_BOTH(setsockopt, 2, IPPROTO_TCP, 3, TCP_NODELAY),
+	END
+};
+
+/* A relay's way to a server on this machine. */
+static const struct call local[] = {
+	IS(socket, 1, AF_UNIX),
+	ANY(access), ANY(faccessat),	/* where the socket is */
 	END
 };
 
@@ -79,7 +96,7 @@ static const struct call writing[] = {
 
 /* What libcurl does beyond that, once names are resolved. */
 static const struct call fetching[] = {
-	ANY(recvfrom), ANY(sendto),
+	ANY(recvfrom),
 	ANY(getsockname), ANY(getpeername),
 	ANY(getsockopt), ANY(setsockopt),
 	ANY(socketpair), ANY(pipe), ANY(pipe2), ANY(eventfd2),
@@ -133,18 +150,16 @@ check(int error)
 static void
 allow(scmp_filter_ctx ctx, const struct call *calls)
 {
-	struct scmp_arg_cmp cmp;
+	struct scmp_arg_cmp cmp[CONDITIONS_MAX];
+	unsigned n;
 
 	for (; calls->nr != -1; calls++) {
-		if (calls->arg == 0) {
-			check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls->nr,
-			    0));
-			continue;
-		}
-		cmp = SCMP_CMP64(calls->arg - 1, SCMP_CMP_MASKED_EQ,
-		    calls->mask, calls->value);
+		for (n = 0; n < CONDITIONS_MAX && calls->when[n].arg > 0; n++)
+			cmp[n] = SCMP_CMP64(calls->when[n].arg - 1,
+			    SCMP_CMP_MASKED_EQ, calls->when[n].mask,
+			    calls->when[n].value);
 		check(seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, calls->nr,
-		    1, &cmp));
+		    n, cmp));
 	}
 }
 
@@ -184,6 +199,16 @@ export(scmp_filter_ctx ctx)
 	return program;
 }
 
+/* syslog(3) tries to connect anew when its daemon has gone. */
+static bool
+connects_locally(const struct call *const *lists)
+{
+	for (; *lists != NULL; lists++)
+		if (*lists == local)
+			return true;
+	return false;
+}
+
 static struct sock_fprog
 make_list(const struct call *const *lists)
 {
@@ -198,6 +223,9 @@ make_list(const struct call *const *lists)
 		if (!is_allowed(lists, in_vain[i]))
 			check(seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
 			    in_vain[i], 0));
+	if (is_allowed(lists, SCMP_SYS(socket)) && !connects_locally(lists))
+		check(seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+		    SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX)));
 	return export(ctx);
 }
 
@@ -215,12 +243,16 @@ make_no_exec(void)
 }
 
 void
-seccomp_make_filters(bool dirs)
+seccomp_make_filters(bool dirs, bool locals)
 {
 	const struct call *const session[] = { common, NULL };
-	const struct call *const relay[] = { common, connecting,
-	    dirs ? writing : NULL, NULL };
+	const struct call *relay[5] = { common, connecting };
+	size_t n = 2;
 
+	if (locals)
+		relay[n++] = local;
+	if (dirs)
+		relay[n++] = writing;
 	session_filter = make_list(session);
 	relay_filter = make_list(relay);
 	no_exec_filter = make_no_exec();

@@ -22,9 +22,9 @@ sandbox_begin(void)
 }
 
 void
-sandbox_prepare(bool dirs)
+sandbox_prepare(bool dirs, bool locals)
 {
-	(void)dirs;
+	(void)dirs, (void)locals;
 }
 
 void

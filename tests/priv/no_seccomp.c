@@ -5,9 +5,9 @@
 #include "sandbox/linux.h"
 
 void
-seccomp_make_filters(bool dirs)
+seccomp_make_filters(bool dirs, bool locals)
 {
-	(void)dirs;
+	(void)dirs, (void)locals;
 }
 
 void
