@@ -25,6 +25,7 @@ static struct {
 	bool served;		/* the nursery was told to accept */
 	uint32_t probe_ticket;	/* of the one being forked, 0: none */
 	int probe;		/* channel, -1: none is under way */
+	pid_t probe_pid;
 	time_t probed;
 	struct event *probe_readable, *probe_limit;
 	char user[LOGIN_SIZE], password[LOGIN_SIZE];
@@ -159,9 +160,10 @@ begin_probe(void)
 }
 
 static void
-probe_born(int channel)
+probe_born(pid_t pid, int channel)
 {
 	broker.probe_ticket = 0;
+	broker.probe_pid = pid;
 	if (channel == -1) {
 		end_probe();
 		return;
@@ -190,6 +192,14 @@ broker_start(void)
 	for (i = 0; i < conf->n_routes; i++)
 		broker.known &= route_is_numeric(&conf->routes[i]);
 	begin_probe();
+}
+
+/* A probe that waits for a silent server must not hold up the end. */
+void
+broker_stop(void)
+{
+	if (broker.probe != -1 && !monitor.single)
+		monitor_kill(broker.probe_pid);
 }
 
 /*
@@ -312,7 +322,7 @@ broker_relay_born(uint32_t ticket, pid_t pid, int channel)
 	if (channel != -1)
 		fcntl(channel, F_SETFL, O_NONBLOCK);
 	if (ticket == broker.probe_ticket) {
-		probe_born(channel);
+		probe_born(pid, channel);
 		return;
 	}
 	LIST_FOREACH(client, &monitor.clients, entry)

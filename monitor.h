@@ -84,6 +84,7 @@ void broker_start(void);	/* secrets were read; looks at the relays */
 bool broker_load_secrets(char *error, size_t size);
 void broker_give_relay(struct client *);
 void broker_forget(struct client *);
+void broker_stop(void);
 /* The nursery has forked one; channel -1: it could not. */
 void broker_relay_born(uint32_t ticket, pid_t, int channel);
 
