@@ -32,8 +32,15 @@ errand_sign(unsigned key, enum sign_kind kind, int padding,
 	pack_u8(&pack, (unsigned)padding);
 	pack_bytes(&pack, in, n);
 	if (pack.bad || ipc_send(session.monitor, S_SIGN, 0, buf, pack.len,
-	    -1) == -1 || ipc_recv_wait(session.monitor, &session.frame,
-	    SIGN_LIMIT) != 1 || session.frame.type != S_SIGN)
+	    -1) == -1)
+		return 0;
+	do {
+		if (ipc_recv_wait(session.monitor, &session.frame,
+		    SIGN_LIMIT) != 1)
+			return 0;
+		session.leaving |= session.frame.type == S_LEAVE;
+	} while (session.frame.type == S_LEAVE);
+	if (session.frame.type != S_SIGN)
 		return 0;
 	unpack_start(&unpack, session.frame.data, session.frame.len);
 	signature = unpack_bytes(&unpack, &len);
