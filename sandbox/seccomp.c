@@ -225,7 +225,7 @@ make_list(const struct call *const *lists)
 			    in_vain[i], 0));
 	if (is_allowed(lists, SCMP_SYS(socket)) && !connects_locally(lists))
 		check(seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
-		    SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX)));
+		    SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0)));
 	return export(ctx);
 }
 
