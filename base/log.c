@@ -121,7 +121,7 @@ log_num(struct log_line *line, const char *key, int64_t value)
 void
 log_end(struct log_line *line)
 {
-	/* a signal handler's line in the midst of another would wait for ever */
+	/* a signal handler in the midst of a line would wait for ever */
 	static volatile sig_atomic_t busy;
 	ssize_t n;
 
