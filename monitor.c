@@ -20,7 +20,7 @@
 #define AFTER_LOGIN	2u
 #define CRASH_REST	10	/* seconds between generations for that */
 
-struct monitor monitor = { .successor_fd = -1 };
+struct monitor monitor;
 
 static void begin_generation(const char *why);
 static void crashed(void);
@@ -367,7 +367,6 @@ on_successor(evutil_socket_t fd, short what, void *arg)
 		monitor.hangup_pending = false;
 	}
 	close((int)fd);
-	monitor.successor_fd = -1;
 	if (again)
 		begin_generation("SIGHUP");
 }
@@ -375,19 +374,21 @@ on_successor(evutil_socket_t fd, short what, void *arg)
 static void
 begin_generation(const char *why)
 {
+	int fd;
+
 	/* a connection of inetd's has no successor */
 	if (monitor.stopping || monitor.successor != 0 ||
 	    monitor.sockets->n == 0)
 		return;
-	monitor.successor_fd = generation_next(monitor.sockets,
+	fd = generation_next(monitor.sockets,
 	    monitor.service->census, &monitor.successor);
-	if (monitor.successor_fd == -1) {
+	if (fd == -1) {
 		log_event(NULL, "generation-failed", "%s", strerror(errno));
 		monitor.successor = 0;
 		return;
 	}
 	log_event(NULL, "generation", "a new one begins: %s", why);
-	event_base_once(monitor.base, monitor.successor_fd, EV_READ,
+	event_base_once(monitor.base, fd, EV_READ,
 	    on_successor, NULL, NULL);
 }
 

@@ -61,7 +61,6 @@ struct monitor {
 	struct event *nursery_readable;
 	pid_t successor;	/* 0: none */
 	pid_t failed_successor;
-	int successor_fd;
 	time_t last_crash;
 };
 

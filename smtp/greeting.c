@@ -31,7 +31,6 @@ void
 act_helo(struct smtp *s, const struct command *c)
 {
 	act_hello(s, c);
-	s->esmtp = false;
 	smtp_put(s, "250 ", 4);
 	smtp_put(s, s->set->hostname, strlen(s->set->hostname));
 	smtp_put(s, "\r\n", 2);
@@ -84,7 +83,6 @@ act_ehlo(struct smtp *s, const struct command *c)
 	struct lines lines = { .len = 0 };
 
 	act_hello(s, c);
-	s->esmtp = true;
 	add(&lines, "250-%s\r\n", s->set->hostname);
 	add(&lines, "250-PIPELINING\r\n");
 	add(&lines, "250-SIZE %llu\r\n",

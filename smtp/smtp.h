@@ -109,7 +109,7 @@ struct smtp {
 
 	enum smtp_wait wait;
 	enum smtp_mode mode;
-	bool tls, authenticated, ehlo, esmtp;
+	bool tls, authenticated, ehlo;
 	char helo[256];
 	unsigned bad_commands;
 	enum reply last_word;	/* with WAIT_CLOSE */
