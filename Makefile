@@ -34,10 +34,11 @@ PURE	= base/conf.o base/ipc.o \
 	mta/answer.o mta/route.o
 PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o
-DAEMON	= smtpsubmitd.o activation.o auth.o broker.o census.o config.o envelope.o \
-	errands.o fetcher.o generation.o login.o monitor.o nexthop.o \
-	nursery.o order.o relay.o session.o state.o transfer.o words.o \
-	base/clock.o base/log.o base/secret.o base/stream.o base/tls.o \
+DAEMON	= smtpsubmitd.o activation.o auth.o broker.o census.o envelope.o \
+	errands.o fetcher.o generation.o lifetime.o login.o monitor.o nexthop.o \
+	nursery.o order.o relay.o session.o state.o transfer.o \
+	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
+	base/clock.o base/log.o base/secret.o base/spawn.o base/stream.o base/tls.o \
 	mta/body.o mta/client.o mta/hello.o mta/maildir.o sandbox/close.o $(FENCE) $(PURE) $(PURE_IMAP)
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
 	imap/prepare.o base/clock.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
@@ -64,16 +65,16 @@ $(BUILD)/checkpassword-pam: $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helper
 # the loop over every octet of a message wants vector code
 $(BUILD)/message/content.o: message/content.c
 	@mkdir -p $(@D)
-	$(COMPILE) -O3 -MMD -c -o $@ message/content.c
+	$(COMPILE) -O3 -MMD -MP -c -o $@ message/content.c
 
 # the helpers need nothing but libc: they are exec'd at each login
 $(BUILD)/helpers/%.o: helpers/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -c -o $@ $<
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(COMPILE) $(PKG_CFLAGS) -MMD -c -o $@ $<
+	$(COMPILE) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 check:
 	tests/run

@@ -11,13 +11,13 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/spawn.h"
 #include "sandbox/sandbox.h"
 #include "smtpsubmitd.h"
 
@@ -173,21 +173,6 @@ on_timeout(evutil_socket_t fd, short what, void *arg)
 	kill(-request->pid, SIGKILL);	/* its whole group */
 }
 
-/* Descriptors out of the way of 0 to 4, where the helper wants them. */
-static int
-high_pipe(int pipefd[2])
-{
-	int low[2], i;
-
-	if (pipe2(low, O_CLOEXEC) == -1)
-		return -1;
-	for (i = 0; i < 2; i++) {
-		pipefd[i] = fcntl(low[i], F_DUPFD_CLOEXEC, 10);
-		close(low[i]);
-	}
-	return pipefd[0] == -1 || pipefd[1] == -1 ? -1 : 0;
-}
-
 static int
 spawn_helper(struct auth_request *request, int ask, int answer)
 {
@@ -195,30 +180,14 @@ spawn_helper(struct auth_request *request, int ask, int answer)
 	static char proto[] = "PROTO=TCP", service[] = "SERVICE=submission";
 	char remote[CLIENT_SIZE + 16];
 	char *env[] = { path, proto, service, remote, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t all, none;
-	int error;
+	struct spawn s = {
+		.argv = auth.conf->auth, .env = env,
+		.own_group = true, .own_stdio = true,
+		.n_fds = 2, .from = { ask, answer }, .to = { 3, 4 }
+	};
 
 	snprintf(remote, sizeof(remote), "TCPREMOTEIP=%s", request->client);
-	sigfillset(&all);
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF |
-	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, 2, 1);
-	posix_spawn_file_actions_adddup2(&actions, ask, 3);
-	posix_spawn_file_actions_adddup2(&actions, answer, 4);
-	error = posix_spawn(&request->pid, auth.conf->auth[0], &actions,
-	    &attr, auth.conf->auth, env);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	return error;
+	return spawn(&s, &request->pid);
 }
 
 /* login NUL password NUL time NUL; fits the pipe, so nothing blocks. */
@@ -243,9 +212,9 @@ launch(struct auth_request *request)
 	struct timeval limit = { TIME_LIMIT, 0 };
 	int ask[2], answer[2], error;
 
-	if (high_pipe(ask) == -1)
+	if (pipe2(ask, O_CLOEXEC) == -1)
 		return errno;
-	if (high_pipe(answer) == -1) {
+	if (pipe2(answer, O_CLOEXEC) == -1) {
 		error = errno;
 		close(ask[0]);
 		close(ask[1]);

@@ -5,13 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "base/spawn.h"
 #include "monitor.h"
 
 /* user and password for each `imap` line, as its file says */
@@ -52,29 +52,15 @@ spawn_imapfetch(int channel)
 	char path[4096];
 	char *argv[] = { path, log_is_syslog() ? to_syslog : NULL, NULL };
 	char *env[] = { path_variable, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t all, none;
+	struct spawn s = {
+		.argv = argv, .env = env, .own_stdio = true,
+		.n_fds = 1, .from = { channel }, .to = { 3 }
+	};
 	pid_t pid;
-	int error;
 
 	snprintf(path, sizeof(path), "%s/imapfetch",
 	    monitor.service->conf.libexec);
-	sigfillset(&all);
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr,
-	    POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, 2, 1);
-	posix_spawn_file_actions_adddup2(&actions, channel, 3);
-	error = posix_spawn(&pid, path, &actions, &attr, argv, env);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	return error;
+	return spawn(&s, &pid);
 }
 
 static bool
@@ -130,21 +116,16 @@ instruct(const struct client *client, int session)
 	return ipc_send(client->fetch, F_CHANNEL, 0, NULL, 0, session) == 0;
 }
 
-/* A pair whose first end stays here, out of the way of 0 to 3. */
 static bool
 start(struct client *client)
 {
-	int pair[2], high, error;
+	int pair[2], error;
 
 	if (ipc_pair(pair) == -1)
 		return false;
 	client->fetch = pair[0];
-	high = fcntl(pair[1], F_DUPFD_CLOEXEC, 10);
+	error = spawn_imapfetch(pair[1]);
 	close(pair[1]);
-	if (high == -1)
-		return false;
-	error = spawn_imapfetch(high);
-	close(high);
 	if (error != 0)
 		log_event(client->id, "imapfetch-failed", "%s",
 		    strerror(error));

@@ -12,13 +12,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/spawn.h"
 #include "smtpsubmitd.h"
 
 /* "ready,census,own": two more descriptors, and whose the sockets are */
@@ -111,26 +111,6 @@ generation_notify_stopping(void)
 		notify("STOPPING=1");
 }
 
-/*
- * The descriptors the next one gets, from FIRST_FD on. They are copied out
- * of the way first, for sources and targets may overlap.
- */
-static int
-plan_fds(posix_spawn_file_actions_t *actions, const struct socket_set *set,
-    int ready, int census, int *copies)
-{
-	size_t i;
-
-	for (i = 0; i < set->n + 2; i++) {
-		copies[i] = fcntl(i < set->n ? set->listening[i] :
-		    i == set->n ? ready : census, F_DUPFD_CLOEXEC, 100);
-		if (copies[i] == -1 || posix_spawn_file_actions_adddup2(
-		    actions, copies[i], FIRST_FD + (int)i) != 0)
-			return -1;
-	}
-	return 0;
-}
-
 static void
 set_environment(const struct socket_set *set)
 {
@@ -150,49 +130,30 @@ set_environment(const struct socket_set *set)
 	setenv(READY_VARIABLE, number, 1);
 }
 
-static void
-default_signals(posix_spawnattr_t *attr)
-{
-	sigset_t all, none;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	posix_spawnattr_setsigdefault(attr, &all);
-	posix_spawnattr_setsigmask(attr, &none);
-	posix_spawnattr_setflags(attr,
-	    POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-}
-
 int
 generation_next(const struct socket_set *set, int census, pid_t *pid)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int pipefd[2], copies[SOCKETS_MAX + 2], error = -1;
+	struct spawn s = { .argv = command, .n_fds = set->n + 2 };
+	int pipefd[2], error;
 	size_t i;
 
 	if (pipe2(pipefd, O_CLOEXEC | O_NONBLOCK) == -1)
 		return -1;
-	memset(copies, -1, sizeof(copies));
+	for (i = 0; i < s.n_fds; i++) {
+		s.from[i] = i < set->n ? set->listening[i] :
+		    i == set->n ? pipefd[1] : census;
+		s.to[i] = FIRST_FD + (int)i;
+	}
 	/* our successors' successors come to us when their parent ends */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attr);
-	default_signals(&attr);
-	if (plan_fds(&actions, set, pipefd[1], census, copies) == 0) {
-		set_environment(set);
-		error = posix_spawn(pid, command[0], &actions, &attr, command,
-		    environ);
-	}
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	for (i = 0; i < set->n + 2; i++)
-		if (copies[i] != -1)
-			close(copies[i]);
+	set_environment(set);
+	s.env = environ;
+	error = spawn(&s, pid);
 	close(pipefd[1]);
 	if (error == 0)
 		return pipefd[0];
 	close(pipefd[0]);
+	errno = error;
 	return -1;
 }
 

@@ -18,12 +18,8 @@
 
 #define BEFORE_LOGIN	1u
 #define AFTER_LOGIN	2u
-#define CRASH_REST	10	/* seconds between generations for that */
 
 struct monitor monitor;
-
-static void begin_generation(const char *why);
-static void crashed(void);
 
 /* Talking */
 
@@ -220,7 +216,7 @@ register_newborn(struct frame *frame)
 	event_add(client->readable, NULL);
 	LIST_INSERT_HEAD(&monitor.clients, client, entry);
 	if (++monitor.born % GENERATION_SIZE == 0)
-		begin_generation("connections");
+		lifetime_renew("connections");
 }
 
 static void
@@ -247,7 +243,7 @@ register_death(struct frame *frame)
 	log_num(&line, "pid", pid);
 	log_num(&line, "signal", WTERMSIG(status));
 	log_end(&line);
-	crashed();
+	lifetime_crashed();
 }
 
 static void
@@ -285,21 +281,6 @@ turn_out(struct frame *frame)
 	broker_relay_born(first, 0, -1);
 }
 
-/*
- * The loop has ended. A signal that it has caught but not yet told of is
- * told now; those that come later wait for the one who waits for them.
- */
-_Noreturn static void
-finish(void)
-{
-	generation_block_signals();
-	event_base_loop(monitor.base, EVLOOP_NONBLOCK);
-	tls_keys_wipe();
-	if (generation_must_wait(monitor.service))
-		generation_wait_for_successors();
-	_exit(0);
-}
-
 static void
 on_nursery(evutil_socket_t fd, short what, void *arg)
 {
@@ -327,164 +308,6 @@ on_nursery(evutil_socket_t fd, short what, void *arg)
 		register_relay(&monitor.frame);
 	else
 		fatal("the nursery sends nonsense");
-}
-
-/* Generations and signals */
-
-static void
-stop_accepting(void)
-{
-	size_t i;
-
-	if (monitor.stopping)
-		return;
-	monitor.stopping = true;
-	monitor_tell_nursery(M_STOP, NULL, 0, -1);
-	for (i = 0; i < monitor.sockets->n; i++)
-		close(monitor.sockets->listening[i]);
-	monitor.sockets->n = 0;
-}
-
-/* The successor serves, or its end of the pipe closed without a word. */
-static void
-on_successor(evutil_socket_t fd, short what, void *arg)
-{
-	bool again = false;
-
-	(void)what, (void)arg;
-	if (generation_took_over((int)fd, monitor.successor)) {
-		log_event(NULL, "generation", "pid %ld serves now",
-		    (long)monitor.successor);
-		stop_accepting();
-		if (monitor.hangup_pending)
-			kill(monitor.successor, SIGHUP);
-	} else {
-		log_event(NULL, "generation-failed", "the new one did not "
-		    "start, this one goes on; see the lines above");
-		monitor.failed_successor = monitor.successor;
-		monitor.successor = 0;
-		again = monitor.hangup_pending;
-		monitor.hangup_pending = false;
-	}
-	close((int)fd);
-	if (again)
-		begin_generation("SIGHUP");
-}
-
-static void
-begin_generation(const char *why)
-{
-	int fd;
-
-	/* a connection of inetd's has no successor */
-	if (monitor.stopping || monitor.successor != 0 ||
-	    monitor.sockets->n == 0)
-		return;
-	fd = generation_next(monitor.sockets,
-	    monitor.service->census, &monitor.successor);
-	if (fd == -1) {
-		log_event(NULL, "generation-failed", "%s", strerror(errno));
-		monitor.successor = 0;
-		return;
-	}
-	log_event(NULL, "generation", "a new one begins: %s", why);
-	event_base_once(monitor.base, fd, EV_READ,
-	    on_successor, NULL, NULL);
-}
-
-static void
-on_crash_timer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what, (void)arg;
-	begin_generation("crash");
-}
-
-/* A crash loop does not make a loop of generations. */
-static void
-crashed(void)
-{
-	struct timeval rest = { CRASH_REST, 0 };
-	time_t now = time(NULL);
-
-	if (now - monitor.last_crash >= CRASH_REST) {
-		monitor.last_crash = now;
-		begin_generation("crash");
-	} else if (!evtimer_pending(monitor.crash_timer, NULL)) {
-		event_add(monitor.crash_timer, &rest);
-	}
-}
-
-static void
-on_hangup(evutil_socket_t sig, short what, void *arg)
-{
-	(void)what, (void)arg;
-	if (monitor.stopping && monitor.successor != 0)
-		kill(monitor.successor, (int)sig);
-	else if (monitor.successor != 0)
-		monitor.hangup_pending = true;	/* it is starting */
-	else
-		begin_generation("SIGHUP");
-}
-
-/* Sessions end their transactions; those that do nothing leave soon. */
-static void
-ask_to_leave(void)
-{
-	struct client *client, *next;
-
-	for (client = LIST_FIRST(&monitor.clients); client != NULL;
-	    client = next) {
-		next = LIST_NEXT(client, entry);
-		client_answer(client, S_LEAVE, NULL, 0, -1);
-	}
-}
-
-static void
-on_terminate(evutil_socket_t sig, short what, void *arg)
-{
-	int64_t now = clock_ms();
-
-	(void)what, (void)arg;
-	if (monitor.successor != 0)
-		kill(monitor.successor, (int)sig);
-	/* the second time: now; at once after the first it is the same one,
-	   that has come to the whole group and has been passed on, too */
-	else if (monitor.stop_asked != 0 && now - monitor.stop_asked > 1000)
-		_exit(0);
-	if (monitor.stop_asked == 0)
-		monitor.stop_asked = now;
-	generation_notify_stopping();
-	stop_accepting();
-	ask_to_leave();
-	broker_stop();
-}
-
-static void
-on_child(evutil_socket_t sig, short what, void *arg)
-{
-	int status;
-	pid_t pid;
-
-	(void)sig, (void)what, (void)arg;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == monitor.successor && monitor.stopping)
-			monitor.successor = 0;
-		else if (pid != monitor.successor &&
-		    pid != monitor.failed_successor &&
-		    !auth_child_ended(pid, status) &&
-		    WIFSIGNALED(status))
-			log_event(NULL, "child-died", "imapfetch, pid %ld, "
-			    "signal %d", (long)pid, WTERMSIG(status));
-	}
-}
-
-static void
-watch_signal(int sig, event_callback_fn callback)
-{
-	struct event *event = evsignal_new(monitor.base, sig, callback, NULL);
-
-	if (event == NULL || event_add(event, NULL) == -1)
-		fatal("monitor: cannot watch signal %d", sig);
 }
 
 static void
@@ -519,19 +342,13 @@ monitor_run(struct service *service, struct socket_set *sockets,
 	if (monitor.nursery_readable == NULL ||
 	    event_add(monitor.nursery_readable, NULL) == -1)
 		fatal("monitor: out of memory");
-	watch_signal(SIGHUP, on_hangup);
-	watch_signal(SIGTERM, on_terminate);
-	watch_signal(SIGINT, on_terminate);
-	watch_signal(SIGCHLD, on_child);
+	lifetime_start();
 	auth_init(monitor.base, &service->conf);
-	monitor.crash_timer = evtimer_new(monitor.base, on_crash_timer, NULL);
-	if (monitor.crash_timer == NULL)
-		fatal("monitor: out of memory");
 	if (sockets->connected != -1) {
 		sockets->connected = -1;
 		monitor.single = monitor.stopping = true;
 	}
 	broker_start();
 	event_base_dispatch(monitor.base);
-	finish();
+	lifetime_end();
 }

@@ -1,8 +1,8 @@
 /*
- * The monitor in four files: monitor.c has the loop, the sessions' request
- * table and the nursery's reports; login.c the logins; broker.c the relay
- * processes and what is known of the next server; fetcher.c imapfetch. This is
- * what they share.
+ * The monitor in five files: monitor.c has the loop, the sessions' request
+ * table and the nursery's reports; lifetime.c signals and generations;
+ * login.c the logins; broker.c the relay processes and what is known of the
+ * next server; fetcher.c imapfetch. This is what they share.
  */
 #ifndef MONITOR_H
 #define MONITOR_H
@@ -54,14 +54,9 @@ struct monitor {
 	struct frame frame;	/* the one being handled */
 	bool single;		/* one connection and the end: inetd */
 	bool stopping;		/* no new connections, end when empty */
-	bool hangup_pending;	/* for the successor, when it serves */
-	int64_t stop_asked;	/* ms, 0: nobody has */
-	struct event *crash_timer;
 	unsigned born;		/* connections of this generation */
 	struct event *nursery_readable;
 	pid_t successor;	/* 0: none */
-	pid_t failed_successor;
-	time_t last_crash;
 };
 
 extern struct monitor monitor;
@@ -74,6 +69,13 @@ void monitor_kill(pid_t);
 void client_violation(struct client *, const char *what);
 bool client_answer(struct client *, uint16_t type, const void *, size_t,
     int fd);
+
+/* lifetime.c */
+void lifetime_start(void);		/* watches the signals */
+/* Begins the next generation; nothing if one is under way. */
+void lifetime_renew(const char *why);
+void lifetime_crashed(void);		/* a child has; so renew, in time */
+_Noreturn void lifetime_end(void);	/* the loop has ended */
 
 /* login.c: answers S_AUTH; NULL, or what was wrong with the request */
 const char *login_request(struct client *, struct unpack *);

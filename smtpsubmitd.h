@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/ipc.h"
-#include "config.h"
+#include "config/config.h"
 #include "frames.h"
 #include "smtp/ehlo.h"
 

@@ -190,7 +190,7 @@ def words_of_source():
     """Each word of the table, with least and most arguments."""
     rows = []
     for name in "config.c", "words.c":
-        path = os.path.join(HERE, "..", "..", name)
+        path = os.path.join(HERE, "..", "..", "config", name)
         if os.path.exists(path):
             with open(path) as f:
                 rows += re.findall(r'\{ "([a-z-]+)", (\d+), (\w+), '

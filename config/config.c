@@ -16,7 +16,7 @@
 #include "base/conf.h"
 #include "base/secret.h"
 #include "smtp/path.h"
-#include "words.h"
+#include "config/words.h"
 
 #ifndef LIBEXECDIR
 #define LIBEXECDIR "/usr/libexec/smtpsubmitd"
