@@ -35,7 +35,7 @@ PURE	= base/conf.o base/ipc.o \
 PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o
 DAEMON	= smtpsubmitd.o activation.o auth.o broker.o census.o envelope.o \
-	errands.o fetcher.o generation.o lifetime.o login.o monitor.o nexthop.o \
+	errands.o fetcher.o generation.o ledger.o lifetime.o login.o monitor.o nexthop.o \
 	nursery.o order.o relay.o session.o state.o transfer.o \
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
 	base/clock.o base/log.o base/secret.o base/spawn.o base/stream.o base/tls.o \

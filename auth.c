@@ -32,7 +32,7 @@ struct auth_request {
 	auth_done done;			/* NULL: cancelled */
 	void *arg;
 	pid_t pid;
-	bool timed_out;
+	bool queued, timed_out;
 	struct event *timeout, *readable;
 	int answer_fd;
 	char answer[ANSWER_MAX];
@@ -283,7 +283,7 @@ struct auth_request *
 auth_start(const char *id, const char *client, const char *login,
     const char *password, auth_done done, void *arg)
 {
-	struct auth_request *request = calloc(1, sizeof(*request)), **tail;
+	struct auth_request *request = calloc(1, sizeof(*request));
 
 	if (request == NULL)
 		fatal("auth: out of memory");
@@ -294,21 +294,28 @@ auth_start(const char *id, const char *client, const char *login,
 	request->done = done;
 	request->arg = arg;
 	request->answer_fd = -1;
-	for (tail = &auth.queue; *tail != NULL; tail = &(*tail)->next)
-		;
-	*tail = request;
 	return request;
 }
 
 void
-auth_run(void)
+auth_run(struct auth_request *request)
 {
+	struct auth_request **tail;
+
+	request->queued = true;
+	for (tail = &auth.queue; *tail != NULL; tail = &(*tail)->next)
+		;
+	*tail = request;
 	launch_waiting();
 }
 
 void
 auth_cancel(struct auth_request *request)
 {
+	if (!request->queued) {
+		free_request(request);
+		return;
+	}
 	request->done = NULL;
 	explicit_bzero(request->password, sizeof(request->password));
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "ledger.h"
 #include "monitor.h"
 
 #define ADDRESSES_AGE	300	/* seconds until names are resolved anew */
@@ -202,6 +203,39 @@ broker_stop(void)
 		monitor_kill(broker.probe_pid);
 }
 
+/* The user's recipients are counted where no process of his can reach. */
+static bool
+answer_allowance(struct client *client)
+{
+	const struct config *conf = &monitor.service->conf;
+	struct allowance allowance;
+	struct log_line line;
+	struct unpack unpack;
+	unsigned char buf[16];
+	struct pack pack;
+	unsigned want;
+
+	unpack_start(&unpack, monitor.frame.data, monitor.frame.len);
+	want = unpack_u32(&unpack);
+	if (!unpack_done(&unpack) || conf->user_limit == 0)
+		return false;
+	allowance = ledger_take(client->user, want, conf->user_limit,
+	    conf->user_limit_period);
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u32(&pack, allowance.granted);
+	pack_u32(&pack, allowance.again);
+	if (allowance.first_refusal) {
+		log_start(&line, client->id, "user-limit");
+		log_str(&line, "client", client->address);
+		log_str(&line, "user", client->user);
+		log_num(&line, "limit", conf->user_limit);
+		log_num(&line, "seconds-left", allowance.again);
+		log_end(&line);
+	}
+	return ipc_send(client->relay, O_ALLOWANCE, 0, buf, pack.len,
+	    -1) == 0;
+}
+
 /*
  * A relay process says that the server it has reached offers something else
  * than we know. One user's process is not believed for all users: a probe
@@ -215,6 +249,9 @@ on_relay(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	if (n == -1 && errno == EAGAIN)
+		return;
+	if (n == 1 && monitor.frame.type == O_ALLOWANCE &&
+	    monitor.frame.fd == -1 && answer_allowance(client))
 		return;
 	if (n == 1 && monitor.frame.type == O_CAPABILITIES &&
 	    monitor.frame.fd == -1) {

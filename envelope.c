@@ -23,6 +23,7 @@ struct pending {
 
 static struct pending batch[BATCH_MAX];
 static size_t batch_len;
+static unsigned commands_left;	/* behind this one in its frame */
 
 static struct pending *
 add_pending(enum relay_verb verb)
@@ -144,6 +145,46 @@ put_rcpt(const struct path *path, const struct rcpt_params *params)
 	mta_put(&relay.mta, "RCPT TO:<%s>%s%s", path->address, notify, orcpt);
 }
 
+/*
+ * One recipient of the user's limit. As many are asked for as commands are
+ * still to come in this batch; the monitor counts them for all his sessions.
+ */
+static bool
+user_may_go_on(void)
+{
+	static struct frame frame;
+	struct unpack unpack;
+	unsigned char buf[8];
+	struct pack pack;
+
+	if (relay.service->conf.user_limit == 0)
+		return true;
+	if (relay.allowance == 0) {
+		pack_start(&pack, buf, sizeof(buf));
+		pack_u32(&pack, commands_left + 1);
+		if (ipc_send(relay.monitor, O_ALLOWANCE, 0, buf, pack.len,
+		    -1) == -1 || ipc_recv_wait(relay.monitor, &frame,
+		    CHANNEL_WAIT) != 1 || frame.type != O_ALLOWANCE)
+			_exit(0);	/* the monitor has gone */
+		unpack_start(&unpack, frame.data, frame.len);
+		relay.allowance = unpack_u32(&unpack);
+		relay.again = unpack_u32(&unpack);
+	}
+	if (relay.allowance == 0)
+		return false;
+	relay.allowance--;
+	return true;
+}
+
+static void
+refuse_over_limit(struct pending *p)
+{
+	char minutes[16];
+
+	snprintf(minutes, sizeof(minutes), "%u", (relay.again + 59) / 60);
+	answer_locally(p, R_USER_LIMIT, minutes);
+}
+
 static void
 rcpt(const char *arg, size_t n)
 {
@@ -164,6 +205,8 @@ rcpt(const char *arg, size_t n)
 		answer_locally(p, R_TOO_MANY_RECIPIENTS, NULL);
 	else if (relay.route->kind == ROUTE_LMTP && relay.rcpts > 0)
 		answer_locally(p, R_ONE_RECIPIENT, NULL);
+	else if (!user_may_go_on())
+		refuse_over_limit(p);
 	else if (relay.maildir != NULL) {
 		relay.rcpts++;
 		answer_locally(p, R_DONE, NULL);
@@ -301,7 +344,8 @@ log_local_refusal(const struct pending *p)
 	struct log_line line;
 	char text[REPLY_LINE_MAX];
 
-	if (reply_code(p->reply) / 100 < 4)
+	/* the monitor has told of the user's limit, once */
+	if (reply_code(p->reply) / 100 < 4 || p->reply == R_USER_LIMIT)
 		return;
 	snprintf(text, 5, "%d ", reply_code(p->reply));
 	reply_text(text + 4, sizeof(text) - 4, p->reply, p->arg);
@@ -375,6 +419,23 @@ one_command(enum relay_verb verb, const char *arg, size_t n)
 	}
 }
 
+static unsigned
+count_commands(const struct frame *frame)
+{
+	struct unpack unpack;
+	unsigned count;
+	size_t n;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	for (count = 0; unpack.left > 0; count++) {
+		unpack_u8(&unpack);
+		unpack_bytes(&unpack, &n);
+		if (unpack.bad)
+			relay_violation("malformed commands");
+	}
+	return count;
+}
+
 void
 envelope_commands(const struct frame *frame)
 {
@@ -383,12 +444,12 @@ envelope_commands(const struct frame *frame)
 	unsigned verb;
 	size_t n;
 
+	commands_left = count_commands(frame);
 	unpack_start(&unpack, frame->data, frame->len);
 	while (unpack.left > 0) {
 		verb = unpack_u8(&unpack);
 		arg = unpack_bytes(&unpack, &n);
-		if (unpack.bad)
-			relay_violation("malformed commands");
+		commands_left--;
 		one_command((enum relay_verb)verb, (const char *)arg, n);
 		if (relay.mta.open && !offers(CAP_PIPELINING))
 			answer_batch();

@@ -350,10 +350,11 @@ take_verdict(struct frame *frame)
 		[AUTH_YES] = R_AUTH_OK,
 		[AUTH_NO] = R_AUTH_FAILED,
 		[AUTH_LATER] = R_AUTH_TEMPORARY,
-		[AUTH_NO_MORE] = R_TOO_MANY_LOGINS
+		[AUTH_NO_MORE] = R_TOO_MANY_LOGINS,
+		[AUTH_BUSY] = R_AUTH_BUSY
 	};
 
-	if (frame->len != 1 || frame->data[0] > AUTH_NO_MORE)
+	if (frame->len != 1 || frame->data[0] > AUTH_BUSY)
 		session_finish("the monitor sends nonsense");
 	smtp_auth_done(&session.smtp, replies[frame->data[0]]);
 	if (frame->data[0] == AUTH_NO_MORE)

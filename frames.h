@@ -34,6 +34,9 @@ enum frame_type {
 	O_CHANNEL,	/* [fd: the session's channel] */
 	O_PROBE,	/* the routes: say what the first that answers can do */
 	/* relay -> monitor */
+	O_ALLOWANCE,	/* u32 recipients wanted of the user's limit; answered
+			   under the same type: u32 granted, u32 seconds until
+			   there are more */
 	O_CAPABILITIES,	/* u32 capabilities, u64 size, addresses found */
 
 	/* session -> relay */
@@ -69,7 +72,8 @@ enum auth_verdict {
 	AUTH_YES,
 	AUTH_NO,	/* wrong */
 	AUTH_LATER,	/* the helper could not tell */
-	AUTH_NO_MORE	/* wrong, and no more tries on this connection */
+	AUTH_NO_MORE,	/* wrong, and no more tries on this connection */
+	AUTH_BUSY	/* not tried: too many failures from that source */
 };
 
 /* How imapfetch logs in at an IMAP server (the `imap` line's second word). */

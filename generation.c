@@ -21,12 +21,12 @@
 #include "base/spawn.h"
 #include "smtpsubmitd.h"
 
-/* "ready,census,own": two more descriptors, and whose the sockets are */
+/* "ready,census,ledger,own": more descriptors, and whose the sockets are */
 #define READY_VARIABLE "SMTPSUBMITD_GENERATION"
 #define FIRST_FD 3
 
 static char **command;	/* how to start the next one */
-static int ready_fd = -1, census_fd = -1, own_sockets;
+static int ready_fd = -1, census_fd = -1, ledger_fd = -1, own_sockets;
 static bool successor, has_successor;
 
 void
@@ -37,10 +37,11 @@ generation_start(char **argv)
 	command = argv;
 	if (fds == NULL)
 		return;
-	if (sscanf(fds, "%d,%d,%d", &ready_fd, &census_fd,
-	    &own_sockets) == 3) {
+	if (sscanf(fds, "%d,%d,%d,%d", &ready_fd, &census_fd, &ledger_fd,
+	    &own_sockets) == 4) {
 		fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
 		fcntl(census_fd, F_SETFD, FD_CLOEXEC);
+		fcntl(ledger_fd, F_SETFD, FD_CLOEXEC);
 		successor = true;
 	}
 	unsetenv(READY_VARIABLE);
@@ -62,6 +63,12 @@ int
 generation_census(void)
 {
 	return census_fd;
+}
+
+int
+generation_ledger(void)
+{
+	return ledger_fd;
 }
 
 /* sd_notify(3): a datagram to the socket that systemd names. */
@@ -125,25 +132,29 @@ set_environment(const struct socket_set *set)
 	setenv("LISTEN_FDNAMES", text, 1);
 	snprintf(number, sizeof(number), "%zu", set->n);
 	setenv("LISTEN_FDS", number, 1);
-	snprintf(number, sizeof(number), "%zu,%zu,%d", FIRST_FD + set->n,
-	    FIRST_FD + set->n + 1, !set->from_system);
+	snprintf(number, sizeof(number), "%zu,%zu,%zu,%d", FIRST_FD + set->n,
+	    FIRST_FD + set->n + 1, FIRST_FD + set->n + 2, !set->from_system);
 	setenv(READY_VARIABLE, number, 1);
 }
 
 int
-generation_next(const struct socket_set *set, int census, pid_t *pid)
+generation_next(const struct socket_set *set, const struct service *service,
+    pid_t *pid)
 {
-	struct spawn s = { .argv = command, .n_fds = set->n + 2 };
+	struct spawn s = { .argv = command };
 	int pipefd[2], error;
 	size_t i;
 
 	if (pipe2(pipefd, O_CLOEXEC | O_NONBLOCK) == -1)
 		return -1;
-	for (i = 0; i < s.n_fds; i++) {
-		s.from[i] = i < set->n ? set->listening[i] :
-		    i == set->n ? pipefd[1] : census;
+	for (i = 0; i < set->n; i++)
+		s.from[i] = set->listening[i];
+	s.from[i++] = pipefd[1];
+	s.from[i++] = service->census;
+	s.from[i++] = service->ledger;
+	s.n_fds = i;
+	for (i = 0; i < s.n_fds; i++)
 		s.to[i] = FIRST_FD + (int)i;
-	}
 	/* our successors' successors come to us when their parent ends */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	set_environment(set);

@@ -67,8 +67,8 @@ lifetime_renew(const char *why)
 	if (monitor.stopping || monitor.successor != 0 ||
 	    monitor.sockets->n == 0)
 		return;
-	fd = generation_next(monitor.sockets,
-	    monitor.service->census, &monitor.successor);
+	fd = generation_next(monitor.sockets, monitor.service,
+	    &monitor.successor);
 	if (fd == -1) {
 		log_event(NULL, "generation-failed", "%s", strerror(errno));
 		monitor.successor = 0;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger.h"
 #include "monitor.h"
 
 static void
@@ -27,22 +28,29 @@ on_delay(evutil_socket_t fd, short what, void *arg)
 	tell_verdict(client);
 }
 
+static void
+delay(struct client *client, long ms, event_callback_fn callback)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	client->delay = evtimer_new(monitor.base, callback, client);
+	if (client->delay == NULL)
+		fatal("monitor: out of memory");
+	event_add(client->delay, &tv);
+}
+
 /* All failures take the same least time, whatever their cause. */
 static void
 tell_verdict_later(struct client *client)
 {
 	long left = (long)monitor.service->conf.auth_delay -
 	    (clock_ms() - client->auth_begun);
-	struct timeval tv = { left / 1000, left % 1000 * 1000 };
 
 	if (left <= 0) {
 		tell_verdict(client);
 		return;
 	}
-	client->delay = evtimer_new(monitor.base, on_delay, client);
-	if (client->delay == NULL)
-		fatal("monitor: out of memory");
-	event_add(client->delay, &tv);
+	delay(client, left, on_delay);
 }
 
 static void
@@ -93,6 +101,7 @@ on_auth_done(void *arg, const struct auth_result *result)
 		log_auth(client, "auth-unavailable", NULL);
 	} else {
 		client->tries++;
+		ledger_login_failed(client->address);
 		client->verdict = client->tries >=
 		    monitor.service->conf.auth_tries ? AUTH_NO_MORE : AUTH_NO;
 		log_auth(client, "auth-failed", "wrong name or password");
@@ -109,6 +118,39 @@ keep_password(struct client *client, const char *password)
 	client->password = strdup(password);
 	if (client->password == NULL)
 		fatal("monitor: out of memory");
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *client = arg;
+
+	(void)fd, (void)what;
+	event_free(client->delay);
+	client->delay = NULL;
+	auth_run(client->auth);
+}
+
+/* Where many logins have failed, the next have to wait, good or bad. */
+static void
+take_turn(struct client *client)
+{
+	long wait = ledger_login_wait(client->address,
+	    monitor.service->conf.auth_penalty);
+
+	if (wait == 0) {
+		auth_run(client->auth);
+	} else if (wait > 0) {
+		delay(client, wait, on_turn);
+	} else {
+		auth_cancel(client->auth);
+		client->auth = NULL;
+		fetcher_forget(client);
+		client->verdict = AUTH_BUSY;
+		log_auth(client, "auth-busy", "too many failed logins from "
+		    "there");
+		tell_verdict_later(client);
+	}
 }
 
 const char *
@@ -130,6 +172,6 @@ login_request(struct client *client, struct unpack *unpack)
 	if (fetcher_needs_passwords())
 		keep_password(client, password);
 	explicit_bzero(password, sizeof(password));
-	auth_run();
+	take_turn(client);
 	return NULL;
 }

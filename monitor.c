@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ledger.h"
 #include "monitor.h"
 #include "sandbox/sandbox.h"
 
@@ -334,6 +335,9 @@ monitor_run(struct service *service, struct socket_set *sockets,
 	if (sockets->connected != -1)
 		close(sockets->connected);
 	load_secrets();
+	if (service->ledger == -1)
+		service->ledger = ledger_make(sockets->connected != -1);
+	ledger_open(service->ledger);
 	monitor.base = event_base_new();
 	if (monitor.base == NULL)
 		fatal("monitor: no event loop");

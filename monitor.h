@@ -90,6 +90,8 @@ void broker_stop(void);
 void broker_relay_born(uint32_t ticket, pid_t, int channel);
 
 /* state.c: for the one connection of an inetd process */
+/* $STATE_DIRECTORY/name; false if that is too long */
+bool state_path(char *path, size_t size, const char *name);
 bool state_load(const struct config *, struct report *);
 void state_save(const struct config *, const struct report *);
 

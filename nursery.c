@@ -475,6 +475,8 @@ nursery_start(struct nursery *who, struct service *service,
 	nursery.sockets = *sockets;
 	nursery.monitor = pair[1];
 	census_open(service->census);
+	if (service->ledger != -1)
+		close(service->ledger);
 	nursery_signals();
 	sandbox_nursery();
 	nursery_loop();

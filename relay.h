@@ -40,6 +40,8 @@ struct relay {
 	/* the transaction */
 	bool mail, lost;
 	unsigned rcpts, messages;
+	unsigned allowance;	/* of the user's limit, not yet used */
+	unsigned again;		/* seconds until there is more */
 	char from[321];
 	int64_t begun;
 

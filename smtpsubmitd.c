@@ -244,6 +244,7 @@ main(int argc, char **argv)
 	service.census = generation_census();
 	if (service.census == -1)
 		service.census = census_make();
+	service.ledger = generation_ledger();	/* closed in the nursery */
 	prepare_fences(conf);
 	nursery_start(&nursery, &service, &sockets);
 	monitor_run(&service, &sockets, &nursery);

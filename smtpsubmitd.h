@@ -38,6 +38,7 @@ struct service {
 	struct tls_config *verified, *opportunistic; /* towards it */
 	bool foreground;
 	int census;		/* descriptor, see census.c */
+	int ledger;		/* the monitor's alone, see ledger.h; or -1 */
 };
 
 /* activation.c */
@@ -67,10 +68,12 @@ bool generation_is_successor(void);
 /* Its sockets are those of `listen` lines, as ours will be. */
 bool generation_sockets_are_own(void);
 int generation_census(void);	/* the predecessor's, or -1 */
+int generation_ledger(void);
 /* Tells the predecessor that we serve, and systemd that we are ready. */
 void generation_ready(void);
 /* Starts the next one; returns a descriptor that tells its fate, -1. */
-int generation_next(const struct socket_set *, int census, pid_t *);
+int generation_next(const struct socket_set *, const struct service *,
+    pid_t *);
 /* Called when that descriptor is readable: true if it serves. */
 bool generation_took_over(int fd, pid_t);
 /* The main pid stays for whoever watches it, until its successors end. */
@@ -110,11 +113,11 @@ struct auth_result {
 typedef void (*auth_done)(void *arg, const struct auth_result *);
 struct event_base;
 void auth_init(struct event_base *, const struct config *);
-/* Queued until auth_run(); the copy of the password is wiped after use. */
+/* Until auth_run() nothing is done; the copy of the password is wiped. */
 struct auth_request *auth_start(const char *id, const char *client,
     const char *login, const char *password, auth_done, void *arg);
-/* Starts what may run; the answers come by auth_child_ended(). */
-void auth_run(void);
+/* Its turn has come; the answer comes by auth_child_ended(). */
+void auth_run(struct auth_request *);
 /* Nobody waits for the answer any more. */
 void auth_cancel(struct auth_request *);
 /* To be called for each child that ended; false: not one of ours. */

@@ -23,12 +23,12 @@ struct head {
 
 static const char magic[8] = "smtpsu1";
 
-static bool
-state_path(char *path, size_t size, const char *suffix)
+bool
+state_path(char *path, size_t size, const char *name)
 {
 	const char *dir = getenv("STATE_DIRECTORY");
-	int n = snprintf(path, size, "%s/relay%s",
-	    dir != NULL ? dir : "/var/lib/smtpsubmitd", suffix);
+	int n = snprintf(path, size, "%s/%s",
+	    dir != NULL ? dir : "/var/lib/smtpsubmitd", name);
 
 	return n > 0 && (size_t)n < size;
 }
@@ -70,7 +70,7 @@ state_load(const struct config *conf, struct report *report)
 	ssize_t n = -1;
 	int fd;
 
-	if (!state_path(path, sizeof(path), ""))
+	if (!state_path(path, sizeof(path), "relay"))
 		return false;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd == -1)
@@ -92,7 +92,7 @@ state_save(const struct config *conf, const struct report *report)
 {
 	unsigned char buf[8192];
 	struct head head = { .routes = sum_of_routes(conf) };
-	char path[512], temporary[512], suffix[32];
+	char path[512], temporary[512], name[32];
 	size_t n;
 	bool whole;
 	int fd;
@@ -101,9 +101,9 @@ state_save(const struct config *conf, const struct report *report)
 	memcpy(buf, &head, sizeof(head));
 	n = report_pack(report, buf + sizeof(head), sizeof(buf) -
 	    sizeof(head));
-	snprintf(suffix, sizeof(suffix), ".%ld", (long)getpid());
-	if (n == 0 || !state_path(path, sizeof(path), "") ||
-	    !state_path(temporary, sizeof(temporary), suffix))
+	snprintf(name, sizeof(name), "relay.%ld", (long)getpid());
+	if (n == 0 || !state_path(path, sizeof(path), "relay") ||
+	    !state_path(temporary, sizeof(temporary), name))
 		return;
 	n += sizeof(head);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC |

@@ -91,6 +91,7 @@ set_defaults(struct config *c)
 	memset(c, 0, sizeof(*c));
 	c->auth_tries = 3;
 	c->auth_delay = 2000;
+	c->auth_penalty = 15000;
 	c->max_auth_helpers = 4;
 	c->max_size = 50 << 20;
 	c->max_header = 256 << 10;

@@ -54,7 +54,7 @@ struct config {
 	enum tls_policy tls;
 	char **auth;		/* argv of the helper, NULL: none */
 	size_t n_auth;
-	unsigned auth_tries, auth_delay;	/* ms */
+	unsigned auth_tries, auth_delay, auth_penalty;	/* ms */
 	unsigned max_auth_helpers;
 	struct route routes[ROUTES_MAX];
 	size_t n_routes;
@@ -65,6 +65,7 @@ struct config {
 	struct imap_line imaps[IMAPS_MAX];
 	size_t n_imaps;
 	uint64_t max_size, max_header;
+	unsigned user_limit, user_limit_period; /* recipients, s; 0: none */
 	unsigned max_recipients, max_connections, max_per_source;
 	unsigned idle_timeout, relay_timeout, imap_timeout;	/* ms */
 	bool received_client, relay_xclient;

@@ -66,6 +66,29 @@ read_auth_delay(struct config *c, const struct conf_line *l)
 }
 
 static const char *
+read_auth_penalty(struct config *c, const struct conf_line *l)
+{
+	return word_duration(l->word[1], 0, 60000, &c->auth_penalty);
+}
+
+/* 200/1h */
+static const char *
+read_user_limit(struct config *c, const struct conf_line *l)
+{
+	char *slash = strchr(l->word[1], '/');
+	unsigned ms;
+
+	if (slash == NULL)
+		return "recipients and a time are expected, like 200/1h";
+	*slash = '\0';
+	if (!conf_duration(slash + 1, &ms) || ms < 1000)
+		return "a time of at least 1s is expected behind the slash, "
+		    "like 200/1h";
+	c->user_limit_period = ms / 1000;
+	return word_number(l->word[1], 1000000, &c->user_limit);
+}
+
+static const char *
 read_max_size(struct config *c, const struct conf_line *l)
 {
 	return word_size(l->word[1], 1, (uint64_t)1 << 40, &c->max_size);
@@ -174,6 +197,7 @@ const struct word config_words[] = {
 	{ "auth", 1, CONF_WORDS_MAX, false, read_auth },
 	{ "auth-tries", 1, 1, false, read_auth_tries },
 	{ "auth-delay", 1, 1, false, read_auth_delay },
+	{ "auth-penalty", 1, 1, false, read_auth_penalty },
 	{ "relay", 1, CONF_WORDS_MAX, false, read_relay },
 	{ "relay-credentials", 1, 1, false, read_relay_credentials },
 	{ "relay-ca", 1, 1, false, read_relay_ca },
@@ -183,6 +207,7 @@ const struct word config_words[] = {
 	{ "max-size", 1, 1, false, read_max_size },
 	{ "max-header", 1, 1, false, read_max_header },
 	{ "max-recipients", 1, 1, false, read_max_recipients },
+	{ "user-limit", 1, 1, false, read_user_limit },
 	{ "max-connections", 1, 1, false, read_max_connections },
 	{ "max-connections-per-source", 1, 1, false, read_max_per_source },
 	{ "max-auth-helpers", 1, 1, false, read_max_auth_helpers },

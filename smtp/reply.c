@@ -56,6 +56,7 @@ static const struct row table[R_COUNT] = {
 [R_AUTH_LINE_TOO_LONG]	= { 500, "5.5.6", "Authentication exchange line too long" },
 [R_AUTH_AUTHZID]	= { 535, "5.7.8", "Authorization identity must be empty or the login itself" },
 [R_AUTH_FAILED]		= { 535, "5.7.8", "Authentication failed" },
+[R_AUTH_BUSY]		= { 454, "4.7.0", "Too many failed logins from your address, try again later" },
 [R_AUTH_TEMPORARY]	= { 454, "4.7.0", "Temporary authentication failure, try again later" },
 
 [R_BAD_SENDER]		= { 501, "5.1.7", "Bad sender address syntax" },
@@ -66,6 +67,7 @@ static const struct row table[R_COUNT] = {
 [R_PARAM_VALUE]		= { 501, "5.5.4", "Bad value of parameter %s" },
 [R_PARAM_TWICE]		= { 501, "5.5.4", "Parameter %s given twice" },
 [R_TOO_MANY_RECIPIENTS]	= { 452, "4.5.3", "Too many recipients" },
+[R_USER_LIMIT]		= { 450, "4.7.1", "You have sent to as many recipients as allowed, try again in %s minutes" },
 [R_ONE_RECIPIENT]	= { 452, "4.5.3", "One recipient a transaction, send the others afterwards" },
 [R_SENDER_NOT_ALLOWED]	= { 550, "5.7.1", "This login may not send as %s" },
 [R_TOO_BIG]		= { 552, "5.3.4", "Message too big, the limit is %s octets" },

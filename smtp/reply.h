@@ -55,7 +55,7 @@ enum reply {
 	R_AUTH_LINE_TOO_LONG,
 	R_AUTH_AUTHZID,
 	R_AUTH_FAILED,
-	R_AUTH_TEMPORARY,
+	R_AUTH_BUSY, R_AUTH_TEMPORARY,
 	/* MAIL and RCPT */
 	R_BAD_SENDER,
 	R_BAD_RECIPIENT,
@@ -65,7 +65,7 @@ enum reply {
 	R_PARAM_VALUE,	/* %s: the parameter */
 	R_PARAM_TWICE,	/* %s: the parameter */
 	R_TOO_MANY_RECIPIENTS,
-	R_ONE_RECIPIENT,
+	R_ONE_RECIPIENT, R_USER_LIMIT,
 	R_SENDER_NOT_ALLOWED, /* %s: the address */
 	R_TOO_BIG,	/* %s: the limit in octets */
 	/* the message */

@@ -115,6 +115,10 @@ VALUES = [
      "18446744073709551617", "1.5"),
     ("auth-delay", "0s to 60s.*30s", "61s", "2x", "-1s", '""', "s",
      "99999999999999999999s", "2ss"),
+    ("auth-penalty", "0s to 60s.*30s", "61s", "x", "-1s", '""'),
+    ("user-limit", "like 200/1h", "200", "x", "200/", "200/x",
+     "200/0s", "200/500ms"),
+    ("user-limit", COUNT, "0/1h", "/1h", "-1/1h", "1000001/1h", "x/1h"),
     ("relay", RELAY, "ftp://example.org", "mail.example.org", '""', "smtp:",
      "smtp:/x", "imap://localhost"),
     ("relay", "host name", "smtp://", "smtp://:25", '"smtp://a b"',
@@ -225,6 +229,7 @@ def counts():
 
 GOOD_LINES = {
     "tls": "tls required", "auth-tries": "auth-tries 1",
+    "auth-penalty": "auth-penalty 0s", "user-limit": "user-limit 200/24h",
     "auth-delay": "auth-delay 500ms", "relay-ca": "relay-ca %s/ca.pem" % T,
     "relay-credentials": "relay-credentials %s/login" % T,
     "max-size": "max-size 1G", "max-header": "max-header 64K",

@@ -1,0 +1,276 @@
+#include <arpa/inet.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ledger.h"
+#include "monitor.h"
+
+#define LINES		4096	/* of each book */
+#define NEAR		16	/* places where a line may stand */
+#define KEY_SIZE	16
+#define FREE_FAILURES	5	/* before logins of that source must wait */
+#define FIRST_WAIT	1000	/* ms; doubled with each further failure */
+#define FORGET_ONE	60	/* seconds in which one failure is forgotten */
+#define MAGIC		0x736d746c65646731u
+
+/* Times are of the wall clock, for files outlive a boot; in ms. */
+struct line {
+	unsigned char key[KEY_SIZE];	/* digest of what is counted */
+	uint32_t count;
+	uint32_t told;
+	int64_t since;		/* first of the period, or last failure */
+	int64_t next;		/* when the next login may be tried */
+};
+
+struct ledger {
+	uint64_t magic;
+	struct line sources[LINES], users[LINES];
+};
+
+static struct ledger *ledger;
+static int ledger_fd = -1;
+static bool in_a_file;
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* A file of ours, not one that somebody has laid there. */
+static int
+open_file(void)
+{
+	struct stat st;
+	char path[512];
+	int fd;
+
+	if (!state_path(path, sizeof(path), "counts"))
+		return -1;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_uid == geteuid() && (st.st_mode & 077) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int
+ledger_make(bool alone)
+{
+	int fd = -1;
+
+	if (alone || getenv("STATE_DIRECTORY") != NULL)
+		fd = open_file();
+	if (fd == -1 && !alone)
+		fd = memfd_create("ledger", MFD_CLOEXEC);
+	if (fd == -1 && !alone)
+		fatal("ledger: %s", strerror(errno));
+	return fd;
+}
+
+void
+ledger_open(int fd)
+{
+	struct stat st;
+
+	if (fd == -1)
+		return;
+	if (ftruncate(fd, sizeof(*ledger)) == -1 || fstat(fd, &st) == -1)
+		fatal("ledger: %s", strerror(errno));
+	ledger = mmap(NULL, sizeof(*ledger), PROT_READ | PROT_WRITE,
+	    MAP_SHARED, fd, 0);
+	if (ledger == MAP_FAILED)
+		fatal("ledger: %s", strerror(errno));
+	ledger_fd = fd;
+	in_a_file = st.st_nlink > 0;
+	if (ledger->magic == MAGIC)
+		return;
+	/* of another version, or new */
+	memset(ledger, 0, sizeof(*ledger));
+	ledger->magic = MAGIC;
+}
+
+/* Monitors of several generations may count at the same time. */
+static bool
+begin(void)
+{
+	return ledger != NULL && lockf(ledger_fd, F_LOCK, 0) == 0;
+}
+
+static void
+end(void)
+{
+	lockf(ledger_fd, F_ULOCK, 0);
+}
+
+/* The line of that key, or a new one in place of the oldest near it. */
+static struct line *
+find(struct line *book, const char *what)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	struct line *line, *oldest = NULL;
+	uint32_t first;
+	unsigned i;
+
+	if (EVP_Digest(what, strlen(what), digest, NULL, EVP_sha256(),
+	    NULL) != 1)
+		fatal("ledger: no digest");
+	memcpy(&first, digest + KEY_SIZE, sizeof(first));
+	for (i = 0; i < NEAR; i++) {
+		line = &book[(first + i) % LINES];
+		if (memcmp(line->key, digest, KEY_SIZE) == 0)
+			return line;
+		if (oldest == NULL || line->since < oldest->since)
+			oldest = line;
+	}
+	memset(oldest, 0, sizeof(*oldest));
+	memcpy(oldest->key, digest, KEY_SIZE);
+	return oldest;
+}
+
+/* An IPv6 client has its whole /64; "" for those that are not counted. */
+static void
+source_of(const char *address, char *source, size_t size)
+{
+	struct in6_addr in6;
+
+	snprintf(source, size, "%s", strcmp(address, "local") == 0 ? "" :
+	    address);
+	if (inet_pton(AF_INET6, address, &in6) != 1)
+		return;
+	memset(&in6.s6_addr[8], 0, 8);
+	inet_ntop(AF_INET6, &in6, source, (socklen_t)size);
+}
+
+/* Failures fade; so does what a clock that was set back has left. */
+static void
+fade(struct line *line, int64_t now)
+{
+	int64_t forgotten = (now - line->since) / (FORGET_ONE * 1000);
+
+	if (line->since > now) {
+		line->since = now;
+		line->next = 0;
+	} else if (forgotten > 0) {
+		line->count = forgotten >= line->count ? 0 :
+		    line->count - (uint32_t)forgotten;
+		line->since += forgotten * FORGET_ONE * 1000;
+	}
+}
+
+static int64_t
+interval(uint32_t failures, unsigned most)
+{
+	int64_t wait = FIRST_WAIT;
+
+	if (failures < FREE_FAILURES)
+		return 0;
+	for (; failures > FREE_FAILURES && wait < most; failures--)
+		wait *= 2;
+	return wait < most ? wait : most;
+}
+
+/* Each login of a source takes the place behind the one before it. */
+long
+ledger_login_wait(const char *address, unsigned most)
+{
+	int64_t now = now_ms(), wait, between;
+	struct line *line;
+	char source[CLIENT_SIZE];
+
+	source_of(address, source, sizeof(source));
+	if (most == 0 || source[0] == '\0' || !begin())
+		return 0;
+	line = find(ledger->sources, source);
+	fade(line, now);
+	between = interval(line->count, most);
+	if (between == 0)
+		line->next = 0;
+	if (line->next < now)
+		line->next = now;
+	wait = between == 0 ? 0 : line->next + between - now;
+	if (wait > most)
+		wait = -1;
+	else if (between > 0)
+		line->next += between;
+	end();
+	return (long)wait;
+}
+
+void
+ledger_login_failed(const char *address)
+{
+	char source[CLIENT_SIZE];
+	struct line *line;
+
+	source_of(address, source, sizeof(source));
+	if (source[0] == '\0' || !begin())
+		return;
+	line = find(ledger->sources, source);
+	fade(line, now_ms());
+	if (line->count < 1000)
+		line->count++;
+	line->since = now_ms();
+	end();
+}
+
+struct allowance
+ledger_take(const char *user, unsigned want, unsigned limit, unsigned period)
+{
+	struct allowance allowance = { .granted = want };
+	int64_t now = now_ms(), length = (int64_t)period * 1000;
+	struct line *line;
+
+	if (!begin())
+		return allowance;
+	line = find(ledger->users, user);
+	if (line->since > now || now - line->since >= length) {
+		line->since = now;
+		line->count = line->told = 0;
+	}
+	if (line->count >= limit)
+		allowance.granted = 0;
+	else if (want > limit - line->count)
+		allowance.granted = limit - line->count;
+	line->count += allowance.granted;
+	allowance.again = (unsigned)((line->since + length - now + 999) /
+	    1000);
+	if (allowance.granted < want && !line->told) {
+		allowance.first_refusal = true;
+		line->told = 1;
+	}
+	end();
+	return allowance;
+}
+
+bool
+ledger_may_go(void)
+{
+	int64_t now = now_ms();
+	unsigned i;
+
+	if (ledger == NULL || in_a_file)
+		return true;
+	for (i = 0; i < LINES; i++) {
+		fade(&ledger->sources[i], now);
+		if (ledger->sources[i].count > 0 || ledger->users[i].count > 0)
+			return false;
+	}
+	return true;
+}
