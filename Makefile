@@ -36,10 +36,10 @@ PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o
 DAEMON	= smtpsubmitd.o activation.o auth.o broker.o census.o envelope.o \
 	errands.o fetcher.o generation.o ledger.o lifetime.o login.o monitor.o nexthop.o \
-	nursery.o order.o relay.o session.o state.o transfer.o \
+	nursery.o order.o probe.o relay.o session.o state.o transfer.o \
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
-	base/clock.o base/log.o base/secret.o base/spawn.o base/stream.o base/tls.o \
-	mta/body.o mta/client.o mta/hello.o mta/maildir.o sandbox/close.o $(FENCE) $(PURE) $(PURE_IMAP)
+	base/clock.o base/log.o base/pin.o base/secret.o base/spawn.o base/stream.o base/tls.o \
+	mta/body.o mta/client.o mta/hello.o mta/login.o mta/maildir.o sandbox/close.o $(FENCE) $(PURE) $(PURE_IMAP)
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
 	imap/prepare.o base/clock.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
 PROGRAMS = smtpsubmitd imapfetch auth-reply checkpassword-file checkpassword-pam

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/conf.h"
 #include "base/spawn.h"
 #include "sandbox/sandbox.h"
 #include "smtpsubmitd.h"
@@ -100,6 +101,41 @@ log_trouble(const struct auth_request *request, const char *what, int number)
 	log_end(&line);
 }
 
+/* False, with a line in the log: a word that is cut is another one. */
+static bool
+take_word(const struct auth_request *request, const char *key, char *buf,
+    size_t size)
+{
+	const char *value = answer_value(request, key);
+
+	if (value == NULL || strlcpy(buf, value, size) < size)
+		return true;
+	log_event(request->id, "helper-failed", "%s of %s is too long", key,
+	    request->login);
+	return false;
+}
+
+/* What else the helper says of the user. */
+static bool
+take_words(const struct auth_request *request, struct auth_result *result)
+{
+	const char *size = answer_value(request, "MAXSIZE");
+	const char *kind = answer_value(request, "RELAY_AUTH");
+
+	if (size != NULL && (!conf_size(size, &result->max_size) ||
+	    result->max_size == 0)) {
+		log_event(request->id, "helper-failed", "MAXSIZE of %s is no "
+		    "size", request->login);
+		return false;
+	}
+	result->relay_token = kind != NULL && strcmp(kind, "token") == 0;
+	return take_word(request, "SENDERS", result->senders,
+	    sizeof(result->senders)) && take_word(request, "RELAY",
+	    result->relays, sizeof(result->relays)) &&
+	    take_word(request, "RELAY_CREDENTIALS",
+	    result->relay_credentials, sizeof(result->relay_credentials));
+}
+
 /* checkpassword: 0 right, 1 wrong, 111 and all else could not tell. */
 static void
 judge(const struct auth_request *request, int status,
@@ -121,16 +157,8 @@ judge(const struct auth_request *request, int status,
 		log_event(request->id, "helper-failed", "%s said yes, but "
 		    "told no USER on descriptor 4", auth.conf->auth[0]);
 	} else {
-		result->ran = result->right = true;
 		strlcpy(result->user, value, sizeof(result->user));
-		value = answer_value(request, "SENDERS");
-		if (value != NULL && strlcpy(result->senders, value,
-		    sizeof(result->senders)) >= sizeof(result->senders)) {
-			/* an address that is cut is another one */
-			log_event(request->id, "helper-failed", "SENDERS of "
-			    "%s is too long", result->user);
-			result->ran = result->right = false;
-		}
+		result->ran = result->right = take_words(request, result);
 	}
 }
 

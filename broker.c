@@ -1,8 +1,7 @@
 /*
  * The monitor's dealings with relay processes: has the nursery fork them,
- * gives them user, credential and addresses, hands the session its channel,
- * and remembers what they report of the next server. It resolves no name and
- * reads no network byte itself; a probe does, that has no credential.
+ * gives them user, credential and addresses, and hands the session its
+ * channel. What is known of the next servers is in probe.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,54 +13,71 @@
 #include "ledger.h"
 #include "monitor.h"
 
-#define ADDRESSES_AGE	300	/* seconds until names are resolved anew */
-#define FIRST_PROBE	2	/* seconds that connections wait for it */
-#define PROBE_LIMIT	30
-#define PROBE_REST	5	/* between those that relays ask for */
+#define KEYPAIR_MAX	(60 * 1024)	/* certificates and key, in PEM */
+
+static struct credential {
+	char user[TOKEN_SIZE], password[TOKEN_SIZE];
+} broker;
 
 static struct {
-	struct report report;
-	bool known;		/* addresses are, or none is needed */
-	time_t learnt;
-	bool served;		/* the nursery was told to accept */
-	uint32_t probe_ticket;	/* of the one being forked, 0: none */
-	int probe;		/* channel, -1: none is under way */
-	pid_t probe_pid;
-	time_t probed;
-	struct event *probe_readable, *probe_limit;
-	char user[LOGIN_SIZE], password[LOGIN_SIZE];
-} broker = { .probe = -1 };
+	struct secret chain, key;	/* ours at our own relays, in PEM */
+} keypair;
 
 bool
 broker_load_secrets(char *error, size_t size)
 {
 	const struct config *conf = &monitor.service->conf;
 
+	if (conf->relay_certificate.chain != NULL &&
+	    (!secret_read_public(&keypair.chain, conf->relay_certificate.chain,
+	    error, size) || !secret_read_file(&keypair.key,
+	    conf->relay_certificate.key, error, size)))
+		return false;
+	if (keypair.chain.len + keypair.key.len > KEYPAIR_MAX) {
+		snprintf(error, size, "%s: too large",
+		    conf->relay_certificate.chain);
+		return false;
+	}
 	if (conf->relay_credentials == NULL)
 		return true;
 	return secret_read_login(conf->relay_credentials, broker.user,
-	    broker.password, LOGIN_SIZE, error, size);
+	    broker.password, TOKEN_SIZE, error, size);
 }
 
-/* The nursery's children inherit it and so does what EHLO offers. */
-static void
-serve(void)
+/*
+ * Our own credential is for our own relays only. A token lives an hour or so
+ * and a user's own login is read when it is needed.
+ */
+static bool
+find_credential(const struct client *client, struct order *order)
 {
-	unsigned char buf[32];
-	struct pack pack;
+	const struct config *conf = &monitor.service->conf;
+	bool own = client->relays->urls[0] != '\0';
+	const char *file = own ? client->relay_credentials :
+	    conf->relay_credentials;
+	struct credential found = broker;
+	char error[512];
+	bool good = true;
 
-	pack_start(&pack, buf, sizeof(buf));
-	pack_u32(&pack, broker.report.ehlo.capabilities);
-	pack_u64(&pack, broker.report.ehlo.size);
-	monitor_tell_nursery(M_SERVE, buf, pack.len, -1);
-	if (!broker.served)
-		generation_ready();
-	broker.served = true;
+	order->relay_token = own ? client->relay_token : conf->relay_token;
+	if (file == NULL || file[0] == '\0')
+		return true;
+	if (own || conf->relay_token)
+		good = secret_read_login(file, found.user, found.password,
+		    TOKEN_SIZE, error, sizeof(error));
+	if (!good)
+		log_event(client->id, "relay-failed", "%s", error);
+	else if (strlcpy(order->relay_user, found.user, LOGIN_SIZE) >=
+	    LOGIN_SIZE)
+		good = false;
+	strlcpy(order->relay_password, found.password, TOKEN_SIZE);
+	explicit_bzero(&found, sizeof(found));
+	return good;
 }
 
-/* Has a process forked; broker_relay_born() gets its channel. */
-static uint32_t
-fork_relay(enum role role)
+/* broker_relay_born() gets its channel. */
+uint32_t
+broker_fork(enum role role)
 {
 	static uint32_t ticket;
 	unsigned char buf[8];
@@ -73,134 +89,6 @@ fork_relay(enum role role)
 	pack_u8(&pack, role);
 	monitor_tell_nursery(M_FORK_RELAY, buf, pack.len, -1);
 	return ticket;
-}
-
-static void
-learn(const struct report *report)
-{
-	bool news = memcmp(&report->ehlo, &broker.report.ehlo,
-	    sizeof(report->ehlo)) != 0;
-
-	broker.report = *report;
-	broker.known = true;
-	broker.learnt = time(NULL);
-	if (monitor.single)
-		state_save(&monitor.service->conf, &broker.report);
-	if (news || !broker.served)
-		serve();
-}
-
-static void give_to_all_waiting(void);
-
-static void
-end_probe(void)
-{
-	if (broker.probe_limit == NULL)
-		return;
-	event_free(broker.probe_limit);
-	broker.probe_limit = NULL;
-	broker.probe_ticket = 0;
-	if (broker.probe != -1) {
-		event_free(broker.probe_readable);
-		close(broker.probe);
-	}
-	broker.probe = -1;
-	if (!broker.served)
-		serve();
-	give_to_all_waiting();
-}
-
-static void
-on_probe(evutil_socket_t fd, short what, void *arg)
-{
-	struct report report;
-	int n = ipc_recv((int)fd, &monitor.frame);
-
-	(void)what, (void)arg;
-	if (n == -1 && errno == EAGAIN)
-		return;
-	if (n == 1 && monitor.frame.fd != -1)
-		close(monitor.frame.fd);
-	else if (n == 1 && monitor.frame.type == O_CAPABILITIES &&
-	    report_unpack(&report, monitor.frame.data, monitor.frame.len))
-		learn(&report);
-	else
-		log_event(NULL, "relay-probe", "no relay answered");
-	end_probe();
-}
-
-static void
-on_probe_limit(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what, (void)arg;
-	if (!broker.served) {
-		/* the first connections should not wait any longer */
-		event_add(broker.probe_limit,
-		    &(struct timeval){ PROBE_LIMIT, 0 });
-		serve();
-		return;
-	}
-	log_event(NULL, "relay-probe", "no relay answered in time");
-	end_probe();
-}
-
-static void
-begin_probe(void)
-{
-	struct timeval limit = { broker.served ? PROBE_LIMIT : FIRST_PROBE,
-	    0 };
-
-	if (broker.probe_limit != NULL)
-		return;
-	broker.probe_limit = evtimer_new(monitor.base, on_probe_limit, NULL);
-	if (broker.probe_limit == NULL)
-		fatal("broker: out of memory");
-	event_add(broker.probe_limit, &limit);
-	broker.probed = time(NULL);
-	broker.probe_ticket = fork_relay(ROLE_PROBE);
-}
-
-static void
-probe_born(pid_t pid, int channel)
-{
-	broker.probe_ticket = 0;
-	broker.probe_pid = pid;
-	if (channel == -1) {
-		end_probe();
-		return;
-	}
-	broker.probe = channel;
-	broker.probe_readable = event_new(monitor.base, channel,
-	    EV_READ | EV_PERSIST, on_probe, NULL);
-	if (broker.probe_readable == NULL)
-		fatal("broker: out of memory");
-	event_add(broker.probe_readable, NULL);
-}
-
-void
-broker_start(void)
-{
-	const struct config *conf = &monitor.service->conf;
-	size_t i;
-
-	/* one connection and the end: an earlier process may have looked */
-	if (monitor.single && state_load(conf, &broker.report)) {
-		broker.known = true;
-		serve();
-		return;
-	}
-	broker.known = true;
-	for (i = 0; i < conf->n_routes; i++)
-		broker.known &= route_is_numeric(&conf->routes[i]);
-	begin_probe();
-}
-
-/* A probe that waits for a silent server must not hold up the end. */
-void
-broker_stop(void)
-{
-	if (broker.probe != -1 && !monitor.single)
-		monitor_kill(broker.probe_pid);
 }
 
 /* The user's recipients are counted where no process of his can reach. */
@@ -255,8 +143,7 @@ on_relay(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (n == 1 && monitor.frame.type == O_CAPABILITIES &&
 	    monitor.frame.fd == -1) {
-		if (time(NULL) - broker.probed > PROBE_REST)
-			begin_probe();
+		probe_doubt(client->relays);
 		return;
 	}
 	if (n == 1 && monitor.frame.fd != -1)
@@ -281,25 +168,45 @@ broker_forget(struct client *client)
 }
 
 static bool
+send_keypair(const struct client *client, int relay)
+{
+	static unsigned char buf[IPC_PAYLOAD_MAX];
+	struct pack pack;
+	bool sent;
+
+	if (keypair.key.data == NULL || client->relays->urls[0] != '\0')
+		return true;
+	pack_start(&pack, buf, sizeof(buf));
+	pack_bytes(&pack, keypair.chain.data, keypair.chain.len);
+	pack_bytes(&pack, keypair.key.data, keypair.key.len);
+	sent = !pack.bad && ipc_send(relay, O_KEYPAIR, 0, buf, pack.len,
+	    -1) == 0;
+	explicit_bzero(buf, pack.len);
+	return sent;
+}
+
+static bool
 send_order(const struct client *client, int relay, int channel)
 {
+	bool sent;
 	unsigned char buf[IPC_PAYLOAD_MAX];
 	struct order order;
 	size_t len;
-	bool sent;
 
 	memset(&order, 0, sizeof(order));
 	strlcpy(order.user, client->user, sizeof(order.user));
 	strlcpy(order.senders, client->senders, sizeof(order.senders));
 	strlcpy(order.id, client->id, sizeof(order.id));
 	strlcpy(order.client, client->address, sizeof(order.client));
-	strlcpy(order.relay_user, broker.user, sizeof(order.relay_user));
-	strlcpy(order.relay_password, broker.password,
-	    sizeof(order.relay_password));
-	memcpy(order.addresses, broker.report.addresses,
+	order.max_size = client->max_size;
+	strlcpy(order.relays, client->relays->urls, sizeof(order.relays));
+	order.last = client->relays->report.failed;
+	memcpy(order.addresses, client->relays->report.addresses,
 	    sizeof(order.addresses));
+	sent = find_credential(client, &order);
 	len = order_pack(&order, buf, sizeof(buf));
-	sent = ipc_send(relay, O_ORDER, 0, buf, len, -1) == 0 &&
+	sent = sent && send_keypair(client, relay) &&
+	    ipc_send(relay, O_ORDER, 0, buf, len, -1) == 0 &&
 	    ipc_send(relay, O_CHANNEL, 0, NULL, 0, channel) == 0;
 	explicit_bzero(buf, len);
 	explicit_bzero(&order, sizeof(order));
@@ -311,7 +218,7 @@ give_now(struct client *client)
 {
 	client->wants_relay = false;
 	broker_forget(client);
-	client->relay_ticket = fork_relay(ROLE_RELAY);
+	client->relay_ticket = broker_fork(ROLE_RELAY);
 }
 
 /* The session's end of a new channel goes to it, the other to the relay. */
@@ -358,10 +265,8 @@ broker_relay_born(uint32_t ticket, pid_t pid, int channel)
 
 	if (channel != -1)
 		fcntl(channel, F_SETFL, O_NONBLOCK);
-	if (ticket == broker.probe_ticket) {
-		probe_born(pid, channel);
+	if (probe_born(ticket, pid, channel))
 		return;
-	}
 	LIST_FOREACH(client, &monitor.clients, entry)
 		if (client->relay_ticket == ticket) {
 			relay_born(client, pid, channel);
@@ -371,25 +276,28 @@ broker_relay_born(uint32_t ticket, pid_t pid, int channel)
 		close(channel);	/* who wanted it is gone; so it ends */
 }
 
-static void
-give_to_all_waiting(void)
+void
+broker_probed(struct relay_set *set)
 {
-	struct client *client;
+	struct client *client, *next;
 
-	LIST_FOREACH(client, &monitor.clients, entry)
+	for (client = LIST_FIRST(&monitor.clients); client != NULL;
+	    client = next) {
+		next = LIST_NEXT(client, entry);
+		if (client->relays != set)
+			continue;
 		if (client->wants_relay)
 			give_now(client);
+		if (client->wants_verdict)
+			login_tell(client);
+	}
 }
 
 void
 broker_give_relay(struct client *client)
 {
-	bool old = !monitor.single &&
-	    time(NULL) - broker.learnt > ADDRESSES_AGE;
-
-	if (!broker.known || old)
-		begin_probe();
-	if (!broker.known && broker.probe_limit != NULL)
+	probe_refresh(client->relays);
+	if (!client->relays->known && probe_is_awaited(client->relays))
 		client->wants_relay = true;
 	else
 		give_now(client);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "order.h"
 #include "session.h"
 
 #define SIGN_LIMIT	10000	/* ms for the monitor's signature */
@@ -354,10 +355,22 @@ take_verdict(struct frame *frame)
 		[AUTH_BUSY] = R_AUTH_BUSY
 	};
 
-	if (frame->len != 1 || frame->data[0] > AUTH_BUSY)
+	struct unpack unpack;
+	uint64_t max_size;
+	unsigned verdict;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	verdict = unpack_u8(&unpack);
+	if (verdict == AUTH_YES) {
+		max_size = unpack_u64(&unpack);
+		if (max_size != 0)
+			session.settings.max_size = max_size;
+		ehlo_unpack(&unpack, &session.settings.relay);
+	}
+	if (!unpack_done(&unpack) || verdict > AUTH_BUSY)
 		session_finish("the monitor sends nonsense");
-	smtp_auth_done(&session.smtp, replies[frame->data[0]]);
-	if (frame->data[0] == AUTH_NO_MORE)
+	smtp_auth_done(&session.smtp, replies[verdict]);
+	if (verdict == AUTH_NO_MORE)
 		session.end = "too many failed logins";
 }
 

@@ -15,29 +15,33 @@ enum frame_type {
 			   [fd: our end of its channel] */
 
 	/* monitor -> nursery */
-	M_SERVE,	/* u32 capabilities, u64 SIZE of the relay: accept */
+	M_SERVE,	/* what the next server offers (ehlo_pack): accept */
 	M_STOP,		/* accept no more */
 	M_KILL,		/* u32 pid: it broke the rules */
 	M_FORK_RELAY,	/* u32 ticket, u8 role */
 
 	/* session -> monitor, each with its answer under the same type */
 	S_SIGN,		/* u8 key, u8 kind, u8 padding, bytes -> bytes */
-	S_AUTH,		/* bytes login, bytes password -> u8 auth_verdict */
+	S_AUTH,		/* bytes login, bytes password -> u8 auth_verdict; if
+			   it is AUTH_YES also u64 max size of a message, 0:
+			   as configured, and what the next server offers */
 	S_RELAY,	/* nothing -> [fd: the relay's channel] */
 	S_FETCH,	/* nothing -> [fd: imapfetch's channel], or none */
 	/* monitor -> session */
 	S_LEAVE,	/* the service stops: be gone when idle */
 
 	/* monitor -> relay */
-	O_ORDER,	/* str user, str senders, str session id, str client,
-			   u64 max size, then the routes; see relay.c */
+	O_KEYPAIR,	/* before O_ORDER, or not at all: bytes certificates,
+			   bytes key, in PEM; ours at the next server */
+	O_ORDER,	/* a struct order, see order.h */
 	O_CHANNEL,	/* [fd: the session's channel] */
-	O_PROBE,	/* the routes: say what the first that answers can do */
+	O_PROBE,	/* str URLs of relays, "": the configured ones; say
+			   what the first that answers can do */
 	/* relay -> monitor */
 	O_ALLOWANCE,	/* u32 recipients wanted of the user's limit; answered
 			   under the same type: u32 granted, u32 seconds until
 			   there are more */
-	O_CAPABILITIES,	/* u32 capabilities, u64 size, addresses found */
+	O_CAPABILITIES,	/* a struct report, see order.h */
 
 	/* session -> relay */
 	E_HELLO,	/* outside a transaction: str EHLO name, str TLS

@@ -143,7 +143,7 @@ on_terminate(evutil_socket_t sig, short what, void *arg)
 	generation_notify_stopping();
 	stop_accepting();
 	ask_to_leave();
-	broker_stop();
+	probe_stop();
 }
 
 static void

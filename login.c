@@ -12,9 +12,23 @@
 static void
 tell_verdict(struct client *client)
 {
-	unsigned char verdict = (unsigned char)client->verdict;
+	unsigned char buf[256];
+	struct pack pack;
 
-	client_answer(client, S_AUTH, &verdict, 1, -1);
+	client->wants_verdict = false;
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u8(&pack, client->verdict);
+	if (client->verdict == AUTH_YES) {
+		pack_u64(&pack, client->max_size);
+		ehlo_pack(&pack, &client->relays->report.ehlo);
+	}
+	client_answer(client, S_AUTH, buf, pack.len, -1);
+}
+
+void
+login_tell(struct client *client)
+{
+	tell_verdict(client);
 }
 
 static void
@@ -67,21 +81,84 @@ log_auth(const struct client *client, const char *event, const char *reason)
 	log_end(&line);
 }
 
+/* The relays that the helper has named: NULL, or what is wrong with them. */
+static const char *
+check_relays(const struct auth_result *result)
+{
+	struct route routes[ROUTES_MAX];
+	const char *why;
+	size_t i, n;
+
+	if (!monitor.service->conf.relay_per_user)
+		return "RELAY is not allowed, see relay-per-user";
+	why = route_parse_list(result->relays, routes, ROUTES_MAX, &n);
+	for (i = 0; why == NULL && i < n; i++)
+		if (result->relay_credentials[0] != '\0' &&
+		    !route_is_loopback(&routes[i]) &&
+		    (routes[i].tls == ROUTE_TLS_OFFERED ||
+		    routes[i].tls == ROUTE_TLS_NONE))
+			why = "a password needs smtps:// or "
+			    "smtp+starttls://";
+	return why;
+}
+
+/* False: what the helper says of this user's relays cannot be done. */
+static bool
+settle_relays(struct client *client, const struct auth_result *result)
+{
+	const char *why = NULL;
+
+	client->relays = probe_set("");
+	if (result->relays[0] != '\0') {
+		why = check_relays(result);
+		if (why == NULL) {
+			client->relays = probe_set(result->relays);
+			strlcpy(client->relay_credentials,
+			    result->relay_credentials,
+			    sizeof(client->relay_credentials));
+			client->relay_token = result->relay_token;
+		}
+	}
+	if (why == NULL && client->relays != NULL)
+		return true;
+	log_event(client->id, "helper-failed", "RELAY of %s: %s",
+	    result->user, why == NULL ? "too many different ones" : why);
+	client->relays = probe_set("");
+	return false;
+}
+
+/* Relays that nobody has seen are looked at first, for EHLO tells of them. */
 static void
+welcome(struct client *client)
+{
+	client->authenticated = true;
+	client->verdict = AUTH_YES;
+	log_auth(client, "auth", NULL);
+	if (client->relays->urls[0] != '\0')
+		probe_refresh(client->relays);
+	if (client->relays->learnt == 0 && client->relays->urls[0] != '\0' &&
+	    probe_is_awaited(client->relays))
+		client->wants_verdict = true;
+	else
+		tell_verdict(client);
+}
+
+static bool
 accept_login(struct client *client, const struct auth_result *result)
 {
 	const struct config *conf = &monitor.service->conf;
 	const char *senders = result->senders;
 
-	client->authenticated = true;
+	if (!settle_relays(client, result))
+		return false;
 	strlcpy(client->user, result->user, sizeof(client->user));
 	/* `senders any` is said for all, whatever the helper knows */
 	if (conf->senders_any || result->senders[0] == '\0')
 		senders = config_senders(conf, result->user);
 	strlcpy(client->senders, senders, sizeof(client->senders));
-	client->verdict = AUTH_YES;
-	log_auth(client, "auth", NULL);
-	tell_verdict(client);
+	client->max_size = result->max_size;
+	welcome(client);
+	return true;
 }
 
 static void
@@ -90,13 +167,10 @@ on_auth_done(void *arg, const struct auth_result *result)
 	struct client *client = arg;
 
 	client->auth = NULL;
-	if (!result->right)
-		fetcher_forget(client);	/* the password was not his */
-	if (result->right) {
-		accept_login(client, result);
+	if (result->right && accept_login(client, result))
 		return;
-	}
-	if (!result->ran) {
+	fetcher_forget(client);	/* the password was not his */
+	if (!result->ran || result->right) {
 		client->verdict = AUTH_LATER;
 		log_auth(client, "auth-unavailable", NULL);
 	} else {

@@ -209,6 +209,7 @@ register_newborn(struct frame *frame)
 		fatal("the nursery sends nonsense");
 	client->channel = frame->fd;
 	client->relay = client->fetch = -1;
+	client->relays = probe_set("");
 	fcntl(client->channel, F_SETFL, O_NONBLOCK);
 	client->readable = event_new(monitor.base, client->channel,
 	    EV_READ | EV_PERSIST, on_client, client);
@@ -352,7 +353,7 @@ monitor_run(struct service *service, struct socket_set *sockets,
 		sockets->connected = -1;
 		monitor.single = monitor.stopping = true;
 	}
-	broker_start();
+	probe_start();
 	event_base_dispatch(monitor.base);
 	lifetime_end();
 }

@@ -1,8 +1,8 @@
 /*
- * The monitor in five files: monitor.c has the loop, the sessions' request
- * table and the nursery's reports; lifetime.c signals and generations;
- * login.c the logins; broker.c the relay processes and what is known of the
- * next server; fetcher.c imapfetch. This is what they share.
+ * The monitor in files: monitor.c has the loop, the sessions' request table
+ * and the nursery's reports; lifetime.c signals and generations; login.c the
+ * logins; broker.c the relay processes; probe.c what is known of the next
+ * servers; fetcher.c imapfetch. This is what they share.
  */
 #ifndef MONITOR_H
 #define MONITOR_H
@@ -14,6 +14,19 @@
 
 #include "base/clock.h"
 #include "order.h"
+
+/* Relays that are tried in turn, and what is known of them. */
+struct relay_set {
+	char urls[RELAYS_SIZE];	/* parted by spaces, "": the configured */
+	struct report report;
+	bool known;		/* addresses are, or none is needed */
+	time_t learnt, probed;
+	uint32_t ticket;	/* of the probe being forked, 0: none */
+	int channel;		/* to the probe, -1: none is under way */
+	pid_t pid;
+	bool waited;		/* who waits has waited long enough */
+	struct event *readable, *limit;
+};
 
 /* A session as the monitor knows it: its own record, never its word. */
 struct client {
@@ -32,6 +45,12 @@ struct client {
 	int64_t auth_begun;	/* clock_ms() */
 	enum auth_verdict verdict;
 	struct event *delay;
+
+	bool wants_verdict;	/* when its relays have been looked at */
+	struct relay_set *relays;
+	char relay_credentials[RELAY_FILE_SIZE];
+	bool relay_token;	/* they are a token */
+	uint64_t max_size;	/* of a message, 0: as configured */
 
 	bool wants_relay;
 	uint32_t relay_ticket;	/* of the one being forked, 0: none */
@@ -79,15 +98,33 @@ _Noreturn void lifetime_end(void);	/* the loop has ended */
 
 /* login.c: answers S_AUTH; NULL, or what was wrong with the request */
 const char *login_request(struct client *, struct unpack *);
+void login_tell(struct client *);	/* what it waited for is known */
 
 /* broker.c */
-void broker_start(void);	/* secrets were read; looks at the relays */
 bool broker_load_secrets(char *error, size_t size);
 void broker_give_relay(struct client *);
 void broker_forget(struct client *);
-void broker_stop(void);
+/* The probe of these relays has ended, or takes too long to be waited for. */
+void broker_probed(struct relay_set *);
+/* Has a process forked; returns its ticket. */
+uint32_t broker_fork(enum role);
 /* The nursery has forked one; channel -1: it could not. */
 void broker_relay_born(uint32_t ticket, pid_t, int channel);
+
+/* probe.c */
+void probe_start(void);		/* looks at the configured relays */
+void probe_stop(void);
+/* The set of these relays, made if it is new; NULL: there is no room. */
+struct relay_set *probe_set(const char *urls);
+void probe_begin(struct relay_set *);
+/* One is under way that may be waited for. */
+bool probe_is_awaited(const struct relay_set *);
+/* Begins one if what is known is old. */
+void probe_refresh(struct relay_set *);
+/* A relay process has found it otherwise: looks, but not all the time. */
+void probe_doubt(struct relay_set *);
+/* False: the ticket is not one of ours. */
+bool probe_born(uint32_t ticket, pid_t, int channel);
 
 /* state.c: for the one connection of an inetd process */
 /* $STATE_DIRECTORY/name; false if that is too long */

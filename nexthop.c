@@ -111,7 +111,7 @@ resolve(const struct route *route, struct addresses *found)
 static const struct addresses *
 addresses_of(size_t i, struct addresses *space)
 {
-	const struct route *route = &relay.service->conf.routes[i];
+	const struct route *route = &relay.routes[i];
 
 	if (route->path[0] != '\0')
 		unix_address(route, space);
@@ -136,7 +136,7 @@ open_maildir(size_t i)
 static enum mta_status
 open_route(size_t i)
 {
-	const struct route *route = &relay.service->conf.routes[i];
+	const struct route *route = &relay.routes[i];
 	const struct addresses *found;
 	struct addresses space;
 	enum mta_status status;
@@ -175,26 +175,38 @@ report(const struct addresses *addresses)
 	/* how it takes our login is nothing for clients */
 	r.ehlo.capabilities &= CAP_PIPELINING | CAP_8BITMIME | CAP_CHUNKING |
 	    CAP_DSN | CAP_SIZE | CAP_ENHANCED;
-	if (addresses == NULL && memcmp(&r.ehlo, &relay.service->relay,
-	    sizeof(r.ehlo)) == 0)
+	r.failed = relay.failed;
+	if (addresses == NULL && (relay.failed & ~relay.order.last) == 0 &&
+	    (relay.order.relays[0] != '\0' || memcmp(&r.ehlo,
+	    &relay.service->relay, sizeof(r.ehlo)) == 0))
 		return;
 	n = report_pack(&r, buf, sizeof(buf));
 	ipc_send(relay.monitor, O_CAPABILITIES, 0, buf, n, -1);
 	relay.service->relay = r.ehlo;
 }
 
-/* The relays in order, until one answers. */
+/*
+ * The relays in order, until one answers; those that are known to be down
+ * come last.
+ */
 static enum mta_status
 open_any(void)
 {
 	enum mta_status status = MTA_DOWN;
-	size_t i;
+	bool last;
+	size_t i, turn;
 
-	for (i = 0; i < relay.service->conf.n_routes; i++) {
-		status = open_route(i);
-		if (status == MTA_OK)
-			return status;
-	}
+	relay.failed = 0;
+	for (turn = 0; turn < 2; turn++)
+		for (i = 0; i < relay.n_routes; i++) {
+			last = relay.order.last >> i & 1;
+			if (last != (turn == 1))
+				continue;
+			status = open_route(i);
+			if (status == MTA_OK)
+				return status;
+			relay.failed |= 1u << i;
+		}
 	return status;
 }
 
@@ -228,12 +240,11 @@ void
 nexthop_probe(void)
 {
 	static struct addresses found[ROUTES_MAX];
-	const struct config *conf = &relay.service->conf;
 	size_t i;
 
-	for (i = 0; i < conf->n_routes; i++)
-		if (!route_is_numeric(&conf->routes[i]))
-			resolve(&conf->routes[i], &found[i]);
+	for (i = 0; i < relay.n_routes; i++)
+		if (!route_is_numeric(&relay.routes[i]))
+			resolve(&relay.routes[i], &found[i]);
 	memcpy(relay.order.addresses, found, sizeof(found));
 	if (open_any() != MTA_OK)
 		memset(&relay.mta.ehlo, 0, sizeof(relay.mta.ehlo));
@@ -248,12 +259,12 @@ nexthop_probe(void)
 void
 nexthop_open_places(struct sandbox_reach *reach)
 {
-	static char dir[sizeof(relay.service->conf.routes[0].path)];
-	const struct route *routes = relay.service->conf.routes;
+	static char dir[sizeof(relay.routes[0].path)];
+	const struct route *routes = relay.routes;
 	size_t i;
 
 	memset(reach, 0, sizeof(*reach));
-	for (i = 0; i < relay.service->conf.n_routes; i++) {
+	for (i = 0; i < relay.n_routes; i++) {
 		relay.maildirs[i].dir = -1;
 		if (routes[i].kind == ROUTE_MAILDIR) {
 			if (maildir_open(&relay.maildirs[i],

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "sandbox/sandbox.h"
-#include "smtpsubmitd.h"
+#include "order.h"
 #include "smtp/reply.h"
 
 /* Connections taken in a row before the monitor is heard again. */
@@ -295,8 +295,7 @@ begin_serving(struct frame *frame)
 	struct unpack unpack;
 
 	unpack_start(&unpack, frame->data, frame->len);
-	nursery.service->relay.capabilities = unpack_u32(&unpack);
-	nursery.service->relay.size = unpack_u64(&unpack);
+	ehlo_unpack(&unpack, &nursery.service->relay);
 	nursery.serving = !nursery.stopping;
 	if (nursery.sockets.connected == -1)
 		return;

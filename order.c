@@ -2,6 +2,20 @@
 
 #include "order.h"
 
+void
+ehlo_pack(struct pack *pack, const struct ehlo *ehlo)
+{
+	pack_u32(pack, ehlo->capabilities);
+	pack_u64(pack, ehlo->size);
+}
+
+void
+ehlo_unpack(struct unpack *unpack, struct ehlo *ehlo)
+{
+	ehlo->capabilities = unpack_u32(unpack);
+	ehlo->size = unpack_u64(unpack);
+}
+
 static void
 pack_addresses(struct pack *pack, const struct addresses *all)
 {
@@ -48,6 +62,10 @@ order_pack(const struct order *order, void *buf, size_t size)
 	pack_string(&pack, order->senders);
 	pack_string(&pack, order->id);
 	pack_string(&pack, order->client);
+	pack_u64(&pack, order->max_size);
+	pack_string(&pack, order->relays);
+	pack_u32(&pack, order->last);
+	pack_u8(&pack, order->relay_token);
 	pack_string(&pack, order->relay_user);
 	pack_string(&pack, order->relay_password);
 	pack_addresses(&pack, order->addresses);
@@ -65,6 +83,10 @@ order_unpack(struct order *order, const void *buf, size_t len)
 	unpack_string(&unpack, order->senders, sizeof(order->senders));
 	unpack_string(&unpack, order->id, sizeof(order->id));
 	unpack_string(&unpack, order->client, sizeof(order->client));
+	order->max_size = unpack_u64(&unpack);
+	unpack_string(&unpack, order->relays, sizeof(order->relays));
+	order->last = unpack_u32(&unpack);
+	order->relay_token = unpack_u8(&unpack) != 0;
 	unpack_string(&unpack, order->relay_user, sizeof(order->relay_user));
 	unpack_string(&unpack, order->relay_password,
 	    sizeof(order->relay_password));
@@ -78,8 +100,8 @@ report_pack(const struct report *report, void *buf, size_t size)
 	struct pack pack;
 
 	pack_start(&pack, buf, size);
-	pack_u32(&pack, report->ehlo.capabilities);
-	pack_u64(&pack, report->ehlo.size);
+	ehlo_pack(&pack, &report->ehlo);
+	pack_u32(&pack, report->failed);
 	pack_addresses(&pack, report->addresses);
 	return pack.bad ? 0 : pack.len;
 }
@@ -91,8 +113,8 @@ report_unpack(struct report *report, const void *buf, size_t len)
 
 	memset(report, 0, sizeof(*report));
 	unpack_start(&unpack, buf, len);
-	report->ehlo.capabilities = unpack_u32(&unpack);
-	report->ehlo.size = unpack_u64(&unpack);
+	ehlo_unpack(&unpack, &report->ehlo);
+	report->failed = unpack_u32(&unpack);
 	unpack_addresses(&unpack, report->addresses);
 	return unpack_done(&unpack);
 }

@@ -159,12 +159,56 @@ serve(void)
 /* Birth */
 
 static void
+settle_routes(const char *urls)
+{
+	const struct config *conf = &relay.service->conf;
+
+	if (urls[0] == '\0') {
+		memcpy(relay.routes, conf->routes, sizeof(conf->routes));
+		relay.n_routes = conf->n_routes;
+		relay.set.pins = conf->relay_pins;
+		relay.set.n_pins = conf->n_relay_pins;
+		if (relay.set.n_pins > 0)
+			relay.set.verified = relay.set.opportunistic;
+	} else if (route_parse_list(urls, relay.routes, ROUTES_MAX,
+	    &relay.n_routes) != NULL) {
+		_exit(111);	/* the monitor has checked them */
+	}
+}
+
+/* For the configured relays only; a key that does not fit is left out. */
+static void
+take_keypair(struct frame *frame)
+{
+	const unsigned char *chain, *key;
+	struct unpack unpack;
+	size_t chain_len, key_len;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	chain = unpack_bytes(&unpack, &chain_len);
+	key = unpack_bytes(&unpack, &key_len);
+	if (!unpack_done(&unpack))
+		_exit(111);
+	relay.set.has_certificate = tls_client_add_keypair(
+	    relay.set.opportunistic, chain, chain_len, key, key_len) &&
+	    (relay.set.verified == NULL || tls_client_add_keypair(
+	    relay.set.verified, chain, chain_len, key, key_len));
+	explicit_bzero(frame->data, frame->len);
+}
+
+static void
 take_order(void)
 {
 	static struct frame frame;
 
-	if (ipc_recv_wait(relay.monitor, &frame, CHANNEL_WAIT) != 1 ||
-	    frame.type != O_ORDER ||
+	if (ipc_recv_wait(relay.monitor, &frame, CHANNEL_WAIT) != 1)
+		_exit(111);
+	if (frame.type == O_KEYPAIR) {
+		take_keypair(&frame);
+		if (ipc_recv_wait(relay.monitor, &frame, CHANNEL_WAIT) != 1)
+			_exit(111);
+	}
+	if (frame.type != O_ORDER ||
 	    !order_unpack(&relay.order, frame.data, frame.len))
 		_exit(111);
 	explicit_bzero(frame.data, frame.len);
@@ -172,13 +216,35 @@ take_order(void)
 	    frame.type != O_CHANNEL || frame.fd == -1)
 		_exit(111);
 	relay.session = frame.fd;
-	if (relay.service->conf.relay_xclient) {
+	if (relay.order.max_size == 0)
+		relay.order.max_size = relay.service->conf.max_size;
+	if (relay.service->conf.relay_xclient &&
+	    relay.order.relays[0] == '\0') {
 		relay.set.client = relay.order.client;
 		relay.set.helo = relay.helo;
 		relay.set.login = relay.order.user;
 	}
+	relay.set.token = relay.order.relay_token;
 	relay.set.user = relay.order.relay_user;
 	relay.set.password = relay.order.relay_password;
+	settle_routes(relay.order.relays);
+}
+
+static void
+take_probe(void)
+{
+	static struct frame frame;
+	static char urls[RELAYS_SIZE];
+	struct unpack unpack;
+
+	if (ipc_recv_wait(relay.monitor, &frame, CHANNEL_WAIT) != 1 ||
+	    frame.type != O_PROBE)
+		_exit(111);
+	unpack_start(&unpack, frame.data, frame.len);
+	unpack_string(&unpack, urls, sizeof(urls));
+	if (!unpack_done(&unpack))
+		_exit(111);
+	settle_routes(urls);
 }
 
 void
@@ -196,6 +262,10 @@ relay_main(struct service *service, enum role role, int monitor)
 	relay.set.verified = service->verified;
 	relay.set.opportunistic = service->opportunistic;
 	relay.set.timeout = conf->relay_timeout;
+	if (role == ROLE_PROBE)
+		take_probe();
+	else
+		take_order();	/* says where to, so before the fence */
 	nexthop_open_places(&reach);
 	if (role == ROLE_PROBE) {
 		sandbox_probe(conf->uid, conf->gid);
@@ -203,6 +273,5 @@ relay_main(struct service *service, enum role role, int monitor)
 		_exit(0);
 	}
 	sandbox_relay(conf->uid, conf->gid, &reach);
-	take_order();
 	serve();
 }

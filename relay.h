@@ -32,6 +32,9 @@ struct relay {
 
 	/* the next server */
 	struct mta_settings set;
+	struct route routes[ROUTES_MAX];	/* tried in turn */
+	size_t n_routes;
+	uint32_t failed;		/* bits of those tried in vain */
 	const struct route *route;	/* in use, NULL: none is open */
 	struct mta mta;
 	struct maildir maildirs[ROUTES_MAX];

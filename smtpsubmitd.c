@@ -122,7 +122,7 @@ command_again(char **argv, const struct options *options)
 static void
 prepare_tls(struct config *conf)
 {
-	bool verify = false;
+	bool verify = conf->relay_per_user;
 	char error[512];
 	size_t i;
 
@@ -132,7 +132,7 @@ prepare_tls(struct config *conf)
 		if (service.tls == NULL)
 			errx(EXIT_CONFIG, "%s", error);
 	}
-	for (i = 0; i < conf->n_routes; i++)
+	for (i = 0; i < conf->n_routes && conf->n_relay_pins == 0; i++)
 		verify |= conf->routes[i].tls == ROUTE_TLS_STARTTLS ||
 		    conf->routes[i].tls == ROUTE_TLS_IMPLICIT;
 	service.opportunistic = tls_client_settings(NULL, false, error,

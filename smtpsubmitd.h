@@ -21,6 +21,8 @@
 #define CLIENT_SIZE	64	/* an address as text */
 #define USER_SIZE	256	/* a login */
 #define SENDERS_SIZE	8192	/* the addresses it may use */
+#define RELAYS_SIZE	1024	/* URLs of relays */
+#define RELAY_FILE_SIZE	512	/* name of a file with a login */
 #define GENERATION_SIZE	1000	/* connections */
 #define CHANNEL_WAIT	10000	/* ms for a healthy process to take a frame */
 
@@ -109,6 +111,10 @@ struct auth_result {
 	bool right;
 	char user[USER_SIZE];
 	char senders[SENDERS_SIZE];
+	uint64_t max_size;	/* of a message, 0: as configured */
+	/* relays of the user's own, and the file with his login there */
+	char relays[RELAYS_SIZE], relay_credentials[RELAY_FILE_SIZE];
+	bool relay_token;	/* the login is by an OAuth token */
 };
 typedef void (*auth_done)(void *arg, const struct auth_result *);
 struct event_base;

@@ -406,8 +406,8 @@ transfer_body(const char *p, size_t n, bool last)
 	}
 	relay.octets += n;
 	if (relay.state != TRANSFER_REFUSED &&
-	    relay.octets > relay.service->conf.max_size)
-		refuse_limit(R_TOO_BIG, relay.service->conf.max_size);
+	    relay.octets > relay.order.max_size)
+		refuse_limit(R_TOO_BIG, relay.order.max_size);
 	if (relay.state != TRANSFER_REFUSED && n > 0)
 		take_raw(p, n);
 	if (!last)

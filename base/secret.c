@@ -65,13 +65,13 @@ complain(char *error, size_t size, const char *path, const char *why)
 }
 
 static bool
-file_is_private(int fd, size_t *len, const char **why)
+file_is_good(int fd, bool public, size_t *len, const char **why)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
 		*why = "not a regular file";
-	else if (st.st_mode & (S_IROTH | S_IWOTH))
+	else if (!public && (st.st_mode & (S_IROTH | S_IWOTH)))
 		*why = "others may read or write it, chmod o-rw";
 	else if (st.st_size == 0 || st.st_size > FILE_MAX)
 		*why = "empty or too large";
@@ -82,8 +82,8 @@ file_is_private(int fd, size_t *len, const char **why)
 	return false;
 }
 
-bool
-secret_read_file(struct secret *secret, const char *name, char *error,
+static bool
+read_file(struct secret *secret, const char *name, bool public, char *error,
     size_t size)
 {
 	const char *why = "cannot be read";
@@ -98,7 +98,7 @@ secret_read_file(struct secret *secret, const char *name, char *error,
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd == -1)
 		return complain(error, size, path, strerror(errno));
-	if (file_is_private(fd, &len, &why) && secret_alloc(secret, len))
+	if (file_is_good(fd, public, &len, &why) && secret_alloc(secret, len))
 		n = read(fd, secret->data, len);
 	close(fd);
 	if (n <= 0) {
@@ -107,6 +107,20 @@ secret_read_file(struct secret *secret, const char *name, char *error,
 	}
 	secret->len = (size_t)n;
 	return true;
+}
+
+bool
+secret_read_file(struct secret *secret, const char *name, char *error,
+    size_t size)
+{
+	return read_file(secret, name, false, error, size);
+}
+
+bool
+secret_read_public(struct secret *secret, const char *name, char *error,
+    size_t size)
+{
+	return read_file(secret, name, true, error, size);
 }
 
 bool

@@ -24,6 +24,10 @@ void secret_wipe(struct secret *);
 bool secret_read_file(struct secret *, const char *path, char *error,
     size_t error_size);
 
+/* The same for what is no secret: everybody may read it. */
+bool secret_read_public(struct secret *, const char *path, char *error,
+    size_t error_size);
+
 /*
  * `user password` on the first line; both in the caller's buffers, which the
  * caller wipes.

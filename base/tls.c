@@ -273,6 +273,14 @@ tls_client_settings(const char *ca_file, bool verify, char *error,
 	return config;
 }
 
+bool
+tls_client_add_keypair(struct tls_config *config, const unsigned char *chain,
+    size_t chain_len, const unsigned char *key, size_t key_len)
+{
+	return tls_config_set_keypair_mem(config, chain, chain_len, key,
+	    key_len) == 0;
+}
+
 struct tls *
 tls_client_open(struct tls_config *config)
 {

@@ -63,6 +63,9 @@ bool tls_file_has_certificate(const char *path);
  */
 struct tls_config *tls_client_settings(const char *ca_file, bool verify,
     char *error, size_t error_size);
+/* Shows this certificate to servers that ask for one; PEM. */
+bool tls_client_add_keypair(struct tls_config *, const unsigned char *chain,
+    size_t chain_len, const unsigned char *key, size_t key_len);
 /* A context for one connection, or NULL. */
 struct tls *tls_client_open(struct tls_config *);
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/pin.h"
 #include "base/tls.h"
 #include "imap/server.h"
 #include "mta/route.h"
@@ -21,6 +22,7 @@
 #define LISTENS_MAX	16
 #define ROUTES_MAX	8
 #define IMAPS_MAX	8
+#define PINS_MAX	8
 
 struct listen_line {
 	struct sockaddr_storage address;
@@ -59,6 +61,9 @@ struct config {
 	struct route routes[ROUTES_MAX];
 	size_t n_routes;
 	char *relay_credentials, *relay_ca;	/* files or NULL */
+	struct pin relay_pins[PINS_MAX];
+	size_t n_relay_pins;
+	struct certificate relay_certificate;	/* ours, chain NULL: none */
 	struct sender_line *senders;
 	size_t n_senders;
 	bool senders_any;
@@ -68,7 +73,7 @@ struct config {
 	unsigned user_limit, user_limit_period; /* recipients, s; 0: none */
 	unsigned max_recipients, max_connections, max_per_source;
 	unsigned idle_timeout, relay_timeout, imap_timeout;	/* ms */
-	bool received_client, relay_xclient;
+	bool received_client, relay_xclient, relay_per_user, relay_token;
 	char user[64];
 	uid_t uid;		/* of the roles when started as root */
 	gid_t gid;

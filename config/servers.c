@@ -89,6 +89,32 @@ read_relay_ca(struct config *c, const struct conf_line *l)
 
 /* URL login file | URL proxy file | URL passthrough, then maybe ca=file */
 const char *
+read_relay_pin(struct config *c, const struct conf_line *l)
+{
+	size_t i;
+
+	for (i = 1; i < l->n; i++) {
+		if (i > PINS_MAX)
+			return "too many digests";
+		if (!pin_parse(l->word[i], &c->relay_pins[i - 1]))
+			return "sha256: and 64 hexadecimal digits are "
+			    "expected";
+	}
+	c->n_relay_pins = l->n - 1;
+	return NULL;
+}
+
+const char *
+read_relay_certificate(struct config *c, const struct conf_line *l)
+{
+	const char *why = word_file(l->word[1], &c->relay_certificate.chain);
+
+	if (why == NULL)
+		why = word_file(l->word[2], &c->relay_certificate.key);
+	return why;
+}
+
+const char *
 read_imap(struct config *c, const struct conf_line *l)
 {
 	static const char *const logins[] = { "login", "proxy",

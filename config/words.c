@@ -159,6 +159,21 @@ read_relay_xclient(struct config *c, const struct conf_line *l)
 }
 
 static const char *
+read_relay_per_user(struct config *c, const struct conf_line *l)
+{
+	return conf_yes_no(l->word[1], &c->relay_per_user) ? NULL :
+	    "yes or no is expected";
+}
+
+static const char *
+read_relay_auth(struct config *c, const struct conf_line *l)
+{
+	c->relay_token = strcmp(l->word[1], "token") == 0;
+	return c->relay_token || strcmp(l->word[1], "password") == 0 ? NULL :
+	    "password or token is expected";
+}
+
+static const char *
 read_user(struct config *c, const struct conf_line *l)
 {
 	if (strlen(l->word[1]) >= sizeof(c->user))
@@ -200,7 +215,11 @@ const struct word config_words[] = {
 	{ "auth-penalty", 1, 1, false, read_auth_penalty },
 	{ "relay", 1, CONF_WORDS_MAX, false, read_relay },
 	{ "relay-credentials", 1, 1, false, read_relay_credentials },
+	{ "relay-auth", 1, 1, false, read_relay_auth },
+	{ "relay-per-user", 1, 1, false, read_relay_per_user },
 	{ "relay-ca", 1, 1, false, read_relay_ca },
+	{ "relay-pin", 1, CONF_WORDS_MAX, false, read_relay_pin },
+	{ "relay-certificate", 2, 2, false, read_relay_certificate },
 	{ "relay-xclient", 1, 1, false, read_relay_xclient },
 	{ "imap", 2, 4, true, read_imap },
 	{ "senders", 1, 1, false, read_senders },

@@ -12,7 +12,8 @@
 #define REPLY_MAX 4096 /* PIPE_BUF: one write arrives whole or not at all */
 #define TEMPORARY 111
 
-static const char *const names[] = { "USER", "SENDERS", "MAXSIZE", "RELAY" };
+static const char *const names[] = { "USER", "SENDERS", "MAXSIZE",
+	"RELAY", "RELAY_CREDENTIALS", "RELAY_AUTH" };
 
 /* Appends n octets at buf[len]; returns the new length, 0 if full. */
 static size_t
@@ -56,8 +57,8 @@ main(void)
 			continue;
 		len = append_variable(buf, len, names[i], value);
 		if (len == 0)
-			return fail("auth-reply: USER, SENDERS, MAXSIZE and "
-				    "RELAY are over 4096 octets\n");
+			return fail("auth-reply: what it has to say is over "
+				    "4096 octets\n");
 	}
 	if (write(REPLY_FD, buf, len) != (ssize_t)len)
 		return fail("auth-reply: cannot write to descriptor 4\n");

@@ -27,12 +27,19 @@ enum mta_status {
 	MTA_EARLY	/* an answer in the middle of the message */
 };
 
+struct pin;
+
 struct mta_settings {
 	const char *hostname;	/* for EHLO */
 	const char *user, *password;	/* "" : none */
 	/* whom we speak for, to a server that offers XCLIENT; NULL: not told */
 	const char *client, *helo, *login;
+	bool token;		/* the password is an OAuth token */
+	bool has_certificate;	/* of our own, in both that follow */
 	struct tls_config *verified, *opportunistic;
+	/* if any, they are compared and nothing else of the certificate */
+	const struct pin *pins;
+	size_t n_pins;
 	unsigned timeout;	/* ms for each step */
 };
 

@@ -1,14 +1,14 @@
 /*
  * The beginning of a session with the next server: greeting, EHLO, STARTTLS,
- * XCLIENT, AUTH.
+ * XCLIENT; the login is in login.c.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/pin.h"
 #include "base/tls.h"
 #include "mta/io.h"
 #include "smtp/param.h"
-#include "smtp/sasl.h"
 
 static enum mta_status
 say_hello(struct mta *mta)
@@ -60,6 +60,10 @@ handshake(struct mta *mta, bool verify)
 	}
 	if (n == STREAM_ERROR)
 		return mta_fail(mta, MTA_TLS, mta->stream.error);
+	if (verify && mta->set->n_pins > 0 &&
+	    !pin_matches(mta->stream.tls, mta->set->pins, mta->set->n_pins))
+		return mta_fail(mta, MTA_TLS, "neither its certificate nor "
+		    "its public key has a digest of relay-pin");
 	mta->verified = verify;
 	return MTA_OK;
 }
@@ -123,76 +127,6 @@ introduce_client(struct mta *mta)
 	return status == MTA_OK ? say_hello(mta) : status;
 }
 
-static enum mta_status
-login_result(struct mta *mta, enum mta_status status)
-{
-	if (status != MTA_OK)
-		return status;
-	return mta->answer.code == 235 ? MTA_OK :
-	    mta_fail(mta, MTA_LOGIN, mta->answer.text);
-}
-
-static enum mta_status
-auth_plain(struct mta *mta)
-{
-	char text[1024 / 3 * 4 + 8];
-	unsigned char msg[1024];
-	size_t n = 1, user = strlen(mta->set->user);
-	size_t password = strlen(mta->set->password);
-	enum mta_status status;
-
-	msg[0] = '\0';
-	memcpy(msg + n, mta->set->user, user + 1);
-	n += user + 1;
-	memcpy(msg + n, mta->set->password, password);
-	n += password;
-	base64_encode(msg, n, text);
-	mta_put(mta, "AUTH PLAIN %s", text);
-	explicit_bzero(msg, sizeof(msg));
-	explicit_bzero(text, sizeof(text));
-	status = mta_ask(mta);
-	explicit_bzero(mta->out.p, mta->out.size);
-	return login_result(mta, status);
-}
-
-static enum mta_status
-auth_login(struct mta *mta)
-{
-	const char *words[2] = { mta->set->user, mta->set->password };
-	char text[1024];
-	enum mta_status status;
-	size_t i;
-
-	mta_put(mta, "AUTH LOGIN");
-	status = mta_ask(mta);
-	for (i = 0; i < 2 && status == MTA_OK && mta->answer.code == 334;
-	    i++) {
-		base64_encode((const unsigned char *)words[i],
-		    strlen(words[i]), text);
-		mta_put(mta, "%s", text);
-		status = mta_ask(mta);
-	}
-	explicit_bzero(text, sizeof(text));
-	explicit_bzero(mta->out.p, mta->out.size);
-	return login_result(mta, status);
-}
-
-/* A password goes out only where nobody else can read it. */
-static enum mta_status
-authenticate(struct mta *mta)
-{
-	if (mta->set->user[0] == '\0')
-		return MTA_OK;
-	if (!mta->verified && !route_is_loopback(mta->route))
-		return mta_fail(mta, MTA_LOGIN, "no credentials without "
-		    "verified TLS");
-	if (mta->ehlo.capabilities & CAP_AUTH_PLAIN)
-		return auth_plain(mta);
-	if (mta->ehlo.capabilities & CAP_AUTH_LOGIN)
-		return auth_login(mta);
-	return mta_fail(mta, MTA_LOGIN, "AUTH PLAIN and LOGIN are not offered");
-}
-
 /* Everything up to a session that takes mail; tls false: not even offered. */
 enum mta_status
 mta_introduce(struct mta *mta, bool try_tls)
@@ -219,5 +153,5 @@ mta_introduce(struct mta *mta, bool try_tls)
 	if (status == MTA_OK && mta->set->client != NULL &&
 	    (mta->ehlo.capabilities & CAP_XCLIENT))
 		status = introduce_client(mta);
-	return status == MTA_OK ? authenticate(mta) : status;
+	return status == MTA_OK ? mta_authenticate(mta) : status;
 }

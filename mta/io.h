@@ -1,4 +1,4 @@
-/* Between mta/client.c, mta/hello.c and mta/body.c only. */
+/* Between the files of mta/ only. */
 #ifndef MTA_IO_H
 #define MTA_IO_H
 
@@ -14,5 +14,8 @@ void mta_append(struct mta_buffer *, const char *, size_t);
 enum mta_status mta_ask(struct mta *);
 /* Greeting, EHLO, TLS, XCLIENT, AUTH; try_tls false: no optional TLS. */
 enum mta_status mta_introduce(struct mta *, bool try_tls);
+
+/* mta/login.c: with what the settings hold, if they hold anything. */
+enum mta_status mta_authenticate(struct mta *);
 
 #endif

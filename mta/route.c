@@ -104,6 +104,32 @@ route_parse(const char *url, struct route *route)
 	return parse_authority(rest, route);
 }
 
+const char *
+route_parse_list(const char *urls, struct route *routes, size_t max,
+    size_t *n)
+{
+	char url[sizeof(routes->url)];
+	const char *why;
+	size_t len;
+
+	for (*n = 0; *(urls += strspn(urls, " ")) != '\0'; (*n)++) {
+		len = strcspn(urls, " ");
+		if (len >= sizeof(url))
+			return "the URL is too long";
+		if (*n == max)
+			return "too many relays";
+		memcpy(url, urls, len);
+		url[len] = '\0';
+		why = route_parse(url, &routes[*n]);
+		if (why != NULL)
+			return why;
+		if (routes[*n].path[0] != '\0')
+			return "a path means nothing here";
+		urls += len;
+	}
+	return *n == 0 ? "a relay is expected" : NULL;
+}
+
 bool
 route_is_numeric(const struct route *route)
 {

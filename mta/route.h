@@ -5,6 +5,7 @@
 #define MTA_ROUTE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum route_kind {
@@ -31,6 +32,13 @@ struct route {
 
 /* NULL, or what is wrong with the URL. */
 const char *route_parse(const char *url, struct route *);
+
+/*
+ * Several URLs parted by spaces, of servers that are reached by TCP. NULL, or
+ * what is wrong.
+ */
+const char *route_parse_list(const char *urls, struct route *, size_t max,
+    size_t *n);
 
 /* A numeric address or localhost: the name service is not needed. */
 bool route_is_numeric(const struct route *);

@@ -25,6 +25,9 @@ enum capability {
 	CAP_XCLIENT_HELO = 1u << 12,
 	CAP_XCLIENT_LOGIN = 1u << 13,
 	CAP_XCLIENT_PROTO = 1u << 14,
+	CAP_AUTH_EXTERNAL = 1u << 28,
+	CAP_AUTH_XOAUTH2 = 1u << 29,
+	CAP_AUTH_OAUTHBEARER = 1u << 30,
 };
 
 struct ehlo {

@@ -115,6 +115,11 @@ VALUES = [
      "18446744073709551617", "1.5"),
     ("auth-delay", "0s to 60s.*30s", "61s", "2x", "-1s", '""', "s",
      "99999999999999999999s", "2ss"),
+    ("relay-auth", "password or token", "x", "PASSWORD", '""'),
+    ("relay-per-user", "yes or no", "x", "maybe", '""'),
+    ("relay-pin", "64 hexadecimal", "x", "sha256:", "sha256:" + 63 * "a",
+     "sha256:" + 65 * "a", "sha1:" + 40 * "a", "sha256:" + 64 * "g"),
+    ("relay-certificate", FILE, T + "/none " + T + "/none"),
     ("auth-penalty", "0s to 60s.*30s", "61s", "x", "-1s", '""'),
     ("user-limit", "like 200/1h", "200", "x", "200/", "200/x",
      "200/0s", "200/500ms"),
@@ -229,6 +234,9 @@ def counts():
 
 GOOD_LINES = {
     "tls": "tls required", "auth-tries": "auth-tries 1",
+    "relay-auth": "relay-auth token", "relay-per-user":
+    "relay-per-user yes", "relay-pin": "relay-pin sha256:" + 32 * "aB:",
+    "relay-certificate": "relay-certificate %s/good.pem %s/good.key" % (T, T),
     "auth-penalty": "auth-penalty 0s", "user-limit": "user-limit 200/24h",
     "auth-delay": "auth-delay 500ms", "relay-ca": "relay-ca %s/ca.pem" % T,
     "relay-credentials": "relay-credentials %s/login" % T,

@@ -128,6 +128,8 @@ class Player:
         names = {"relay": self.relays[0].port, "relay2": self.relays[-1].port,
                  "pki": self.shared, "users": self.shared + "/users",
                  "dir": self.directory, "build": self.build}
+        with open(self.shared + "/wrong-name.digests") as f:
+            names["certificate"], names["key"] = f.read().split()
         self.daemon = Daemon(self.directory, [l.text for l in d.all("config")],
                              names, self.slow)
         self.daemon.launch()

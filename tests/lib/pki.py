@@ -1,5 +1,6 @@
 """Throw-away certificates: good, wrong-name, untrusted; made once a run."""
 
+import hashlib
 import os
 import subprocess
 
@@ -36,11 +37,26 @@ def _leaf(directory, name, names, root):
     os.chmod(path + ".key", 0o600)
 
 
+def _digests(path):
+    """SHA-256 of the certificate and of its public key, in DER."""
+    pem = path + ".pem"
+    der = subprocess.check_output(("openssl", "x509", "-in", pem, "-outform",
+                                   "DER"))
+    key = subprocess.check_output(("openssl", "x509", "-in", pem, "-noout",
+                                   "-pubkey"))
+    key = subprocess.check_output(("openssl", "pkey", "-pubin", "-outform",
+                                   "DER"), input=key)
+    with open(path + ".digests", "w") as f:
+        f.write("%s %s\n" % (hashlib.sha256(der).hexdigest(),
+                             hashlib.sha256(key).hexdigest()))
+
+
 def make(directory):
-    """Leaves ca.pem and NAME.pem, NAME.key for each of the three."""
+    """Leaves ca.pem and NAME.pem, NAME.key, NAME.digests for the three."""
     ca = _root(directory, "ca")
     stranger = _root(directory, "stranger")
     for name, names in NAMES.items():
         _leaf(directory, name, names, ca)
+        _digests(os.path.join(directory, name))
     _leaf(directory, "untrusted", NAMES["good"], stranger)
     return directory

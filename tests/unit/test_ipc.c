@@ -217,6 +217,10 @@ fill_order(struct order *order)
 	memset(order->senders, 's', sizeof(order->senders) - 1);
 	memset(order->id, 'i', sizeof(order->id) - 1);
 	memset(order->client, 'c', sizeof(order->client) - 1);
+	memset(order->relays, 'R', sizeof(order->relays) - 1);
+	order->max_size = UINT64_MAX - 1;
+	order->last = 0xf0f0f0f0;
+	order->relay_token = true;
 	memset(order->relay_user, 'r', sizeof(order->relay_user) - 1);
 	memset(order->relay_password, 'p', sizeof(order->relay_password) - 1);
 	for (i = 0; i < ROUTES_MAX; i++) {
@@ -235,7 +239,7 @@ try_order(void)
 	static struct order order, back;
 	static struct report report, report_back;
 	static unsigned char buf[IPC_PAYLOAD_MAX], again[IPC_PAYLOAD_MAX];
-	size_t n, i;
+	size_t n, i, at;
 
 	fill_order(&order);
 	n = order_pack(&order, buf, sizeof(buf));
@@ -266,17 +270,19 @@ try_order(void)
 	ok(!report_unpack(&report_back, buf, n + 1), "report", 6,
 	    "an octet more");
 	/* more addresses than there is room for, and one too long */
+	memset(&report, 0, sizeof(report));
+	at = report_pack(&report, buf, sizeof(buf)) - ROUTES_MAX;
 	memset(buf, 0, sizeof(buf));
-	buf[12] = ADDRESSES_MAX + 1;
-	ok(!report_unpack(&report_back, buf, 12 + ROUTES_MAX +
+	buf[at] = ADDRESSES_MAX + 1;
+	ok(!report_unpack(&report_back, buf, at + ROUTES_MAX +
 	    2 * (ADDRESSES_MAX + 1)), "report", 6, "five addresses");
-	buf[12] = 1;
-	buf[13] = sizeof(struct sockaddr_storage) + 1;
-	ok(!report_unpack(&report_back, buf, 12 + ROUTES_MAX + 2 +
+	buf[at] = 1;
+	buf[at + 1] = sizeof(struct sockaddr_storage) + 1;
+	ok(!report_unpack(&report_back, buf, at + ROUTES_MAX + 2 +
 	    sizeof(struct sockaddr_storage) + 1), "report", 6,
 	    "an address too long");
-	buf[13] = sizeof(struct sockaddr_storage);
-	ok(report_unpack(&report_back, buf, 12 + ROUTES_MAX + 2 +
+	buf[at + 1] = sizeof(struct sockaddr_storage);
+	ok(report_unpack(&report_back, buf, at + ROUTES_MAX + 2 +
 	    sizeof(struct sockaddr_storage)), "report", 6,
 	    "the longest address refused");
 }

@@ -1,0 +1,255 @@
+/*
+ * What the monitor knows of the next servers: for the configured relays, and
+ * for those that a helper has named for a user, where they are, which do not
+ * answer, and what the first that does offers. It resolves no name and reads
+ * no network octet itself: a probe does, a relay process without credential.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "monitor.h"
+
+#define SETS_MAX	64	/* of relays that differ */
+#define FIRST_PROBE	2	/* seconds that connections wait for it */
+#define PROBE_LIMIT	30
+#define PROBE_REST	5	/* between those that relays ask for */
+#define ADDRESSES_AGE	300	/* seconds until names are resolved anew */
+#define FAILED_AGE	60	/* ... until one that failed is tried anew */
+
+static struct relay_set sets[SETS_MAX];
+static size_t n_sets;
+static bool served;		/* the nursery was told to accept */
+
+static bool
+is_configured(const struct relay_set *set)
+{
+	return set == &sets[0];
+}
+
+static struct relay_set *
+make_room(void)
+{
+	struct relay_set *set, *oldest = NULL;
+	struct client *client;
+
+	if (n_sets < SETS_MAX)
+		return &sets[n_sets++];
+	for (set = sets + 1; set < sets + n_sets; set++) {
+		LIST_FOREACH(client, &monitor.clients, entry)
+			if (client->relays == set)
+				break;
+		if (client == NULL && set->limit == NULL &&
+		    (oldest == NULL || set->probed < oldest->probed))
+			oldest = set;
+	}
+	return oldest;
+}
+
+struct relay_set *
+probe_set(const char *urls)
+{
+	struct relay_set *set;
+	size_t i;
+
+	for (i = 0; i < n_sets; i++)
+		if (strcmp(sets[i].urls, urls) == 0)
+			return &sets[i];
+	set = make_room();
+	if (set == NULL)
+		return NULL;
+	memset(set, 0, sizeof(*set));
+	set->channel = -1;
+	strlcpy(set->urls, urls, sizeof(set->urls));
+	return set;
+}
+
+/* The nursery's children inherit it and so does what EHLO offers. */
+static void
+serve(void)
+{
+	unsigned char buf[32];
+	struct pack pack;
+
+	pack_start(&pack, buf, sizeof(buf));
+	ehlo_pack(&pack, &sets[0].report.ehlo);
+	monitor_tell_nursery(M_SERVE, buf, pack.len, -1);
+	if (!served)
+		generation_ready();
+	served = true;
+}
+
+static void
+learn(struct relay_set *set, const struct report *report)
+{
+	bool news = memcmp(&report->ehlo, &set->report.ehlo,
+	    sizeof(report->ehlo)) != 0;
+
+	set->report = *report;
+	set->known = true;
+	set->learnt = time(NULL);
+	if (!is_configured(set))
+		return;
+	if (monitor.single)
+		state_save(&monitor.service->conf, report);
+	if (news || !served)
+		serve();
+}
+
+static void
+end_probe(struct relay_set *set)
+{
+	if (set->limit == NULL)
+		return;
+	event_free(set->limit);
+	set->limit = NULL;
+	set->ticket = 0;
+	if (set->channel != -1) {
+		event_free(set->readable);
+		close(set->channel);
+	}
+	set->channel = -1;
+	if (!served)
+		serve();
+	broker_probed(set);
+}
+
+static void
+on_probe(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_set *set = arg;
+	struct report report;
+	int n = ipc_recv((int)fd, &monitor.frame);
+
+	(void)what;
+	if (n == -1 && errno == EAGAIN)
+		return;
+	if (n == 1 && monitor.frame.fd != -1)
+		close(monitor.frame.fd);
+	else if (n == 1 && monitor.frame.type == O_CAPABILITIES &&
+	    report_unpack(&report, monitor.frame.data, monitor.frame.len))
+		learn(set, &report);
+	else
+		log_event(NULL, "relay-probe", "no relay answered");
+	end_probe(set);
+}
+
+static void
+on_limit(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_set *set = arg;
+
+	(void)fd, (void)what;
+	if (!set->waited) {
+		/* who waits for it should not wait any longer */
+		set->waited = true;
+		event_add(set->limit, &(struct timeval){ PROBE_LIMIT, 0 });
+		if (!served)
+			serve();
+		broker_probed(set);
+		return;
+	}
+	log_event(NULL, "relay-probe", "no relay answered in time");
+	end_probe(set);
+}
+
+void
+probe_begin(struct relay_set *set)
+{
+	struct timeval limit = { FIRST_PROBE, 0 };
+
+	if (set->limit != NULL)
+		return;
+	set->waited = false;
+	set->limit = evtimer_new(monitor.base, on_limit, set);
+	if (set->limit == NULL)
+		fatal("probe: out of memory");
+	event_add(set->limit, &limit);
+	set->probed = time(NULL);
+	set->ticket = broker_fork(ROLE_PROBE);
+}
+
+bool
+probe_is_awaited(const struct relay_set *set)
+{
+	return set->limit != NULL && !set->waited;
+}
+
+void
+probe_refresh(struct relay_set *set)
+{
+	time_t now = time(NULL);
+
+	if (!set->known || (!monitor.single &&
+	    now - set->learnt > ADDRESSES_AGE) ||
+	    (set->report.failed != 0 && now - set->probed > FAILED_AGE))
+		probe_begin(set);
+}
+
+void
+probe_doubt(struct relay_set *set)
+{
+	if (time(NULL) - set->probed > PROBE_REST)
+		probe_begin(set);
+}
+
+bool
+probe_born(uint32_t ticket, pid_t pid, int channel)
+{
+	struct relay_set *set;
+	unsigned char buf[RELAYS_SIZE + 8];
+	struct pack pack;
+
+	for (set = sets; set < sets + n_sets; set++)
+		if (set->ticket == ticket)
+			break;
+	if (set == sets + n_sets)
+		return false;
+	set->ticket = 0;
+	set->pid = pid;
+	if (channel == -1) {
+		end_probe(set);
+		return true;
+	}
+	set->channel = channel;
+	set->readable = event_new(monitor.base, channel,
+	    EV_READ | EV_PERSIST, on_probe, set);
+	if (set->readable == NULL)
+		fatal("probe: out of memory");
+	event_add(set->readable, NULL);
+	pack_start(&pack, buf, sizeof(buf));
+	pack_string(&pack, set->urls);
+	ipc_send(channel, O_PROBE, 0, buf, pack.len, -1);
+	return true;
+}
+
+void
+probe_start(void)
+{
+	const struct config *conf = &monitor.service->conf;
+	struct relay_set *set = probe_set("");
+	size_t i;
+
+	/* one connection and the end: an earlier process may have looked */
+	if (monitor.single && state_load(conf, &set->report)) {
+		set->known = true;
+		set->learnt = time(NULL);
+		serve();
+		return;
+	}
+	set->known = true;
+	for (i = 0; i < conf->n_routes; i++)
+		set->known &= route_is_numeric(&conf->routes[i]);
+	probe_begin(set);
+}
+
+/* Those that wait for a silent server must not hold up the end. */
+void
+probe_stop(void)
+{
+	size_t i;
+
+	for (i = 0; i < n_sets && !monitor.single; i++)
+		if (sets[i].channel != -1)
+			monitor_kill(sets[i].pid);
+}
