@@ -4,6 +4,7 @@
  * passed through. The answers go back in order.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "message/policy.h"
@@ -23,6 +24,9 @@ struct pending {
 
 static struct pending batch[BATCH_MAX];
 static size_t batch_len;
+static char *said;		/* the batch's commands to the next server */
+static size_t said_len, said_size;
+static bool renewable;		/* it may be said again */
 static unsigned commands_left;	/* behind this one in its frame */
 
 static struct pending *
@@ -275,7 +279,7 @@ lose(enum mta_status status)
 	struct log_line line;
 
 	log_start(&line, relay.order.id, "relay-failed");
-	log_str(&line, "relay", relay.route->url);
+	log_str(&line, "relay", relay.route == NULL ? "" : relay.route->url);
 	log_str(&line, "reason", relay.mta.why);
 	log_end(&line);
 	relay.lost = status != MTA_OK;
@@ -322,8 +326,10 @@ take_remote_answer(const struct pending *p)
 {
 	bool good = relay.mta.answer.code / 100 == 2;
 
-	if (p->verb == RELAY_MAIL)
+	if (p->verb == RELAY_MAIL) {
 		relay.mail = good;
+		relay.used = true;
+	}
 	if (p->verb == RELAY_MAIL && good)
 		log_mail();
 	if (p->verb == RELAY_RCPT && !good)
@@ -357,6 +363,57 @@ log_local_refusal(const struct pending *p)
 	log_end(&line);
 }
 
+static bool
+said_goodbye(enum mta_status status)
+{
+	return status == MTA_LOST ||
+	    (status == MTA_OK && relay.mta.answer.code == 421);
+}
+
+/*
+ * A server may end a session between two messages, by 421 or without a word,
+ * and MAIL finds out. Nothing is lost then: what was sent is said again on a
+ * new connection, if that is just like the one before.
+ */
+static enum mta_status
+renew(void)
+{
+	struct ehlo ehlo = relay.mta.ehlo;
+	const struct route *route = relay.route;
+	enum mta_status status;
+
+	renewable = false;
+	relay_hang_up();
+	status = nexthop_ensure();
+	if (status == MTA_OK && (relay.route != route ||
+	    memcmp(&ehlo, &relay.mta.ehlo, sizeof(ehlo)) != 0))
+		return MTA_LOST;
+	if (status != MTA_OK)
+		return status;
+	mta_put_lines(&relay.mta, said, said_len);
+	return mta_flush(&relay.mta);
+}
+
+/* Keeps what is about to be said, for renew(). */
+static bool
+may_be_renewed(void)
+{
+	char *more;
+
+	if (!relay.used || batch[0].verb != RELAY_MAIL || batch[0].local)
+		return false;
+	said_len = relay.mta.out.len;
+	if (said_len > said_size) {
+		more = realloc(said, said_len);
+		if (more == NULL)
+			return false;
+		said = more;
+		said_size = said_len;
+	}
+	memcpy(said, relay.mta.out.p, said_len);
+	return true;
+}
+
 static void
 answer_one(const struct pending *p, enum mta_status *status)
 {
@@ -369,6 +426,10 @@ answer_one(const struct pending *p, enum mta_status *status)
 	}
 	if (*status == MTA_OK) {
 		*status = mta_answer(&relay.mta);
+		if (renewable && said_goodbye(*status) &&
+		    (*status = renew()) == MTA_OK)
+			*status = mta_answer(&relay.mta);
+		renewable = false;
 		if (*status == MTA_OK && relay.mta.answer.code / 100 == 3)
 			*status = MTA_GARBAGE;
 		if (*status != MTA_OK)
@@ -380,6 +441,16 @@ answer_one(const struct pending *p, enum mta_status *status)
 		relay_reply(FRAME_COMMAND, relay_trouble(*status), NULL);
 }
 
+static enum mta_status
+say_batch(void)
+{
+	enum mta_status status;
+
+	renewable = may_be_renewed();
+	status = mta_flush(&relay.mta);
+	return renewable && said_goodbye(status) ? renew() : status;
+}
+
 static void
 answer_batch(void)
 {
@@ -387,7 +458,7 @@ answer_batch(void)
 	size_t i;
 
 	if (relay.route != NULL && relay.maildir == NULL) {
-		status = mta_flush(&relay.mta);
+		status = say_batch();
 		if (status != MTA_OK)
 			lose(status);
 	}

@@ -157,8 +157,10 @@ open_route(size_t i)
 		if (status != MTA_OK)
 			log_relay_failure(route, relay.mta.why);
 	}
-	if (status == MTA_OK)
+	if (status == MTA_OK) {
 		relay.route = route;
+		relay.used = false;
+	}
 	return status;
 }
 

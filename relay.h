@@ -41,6 +41,7 @@ struct relay {
 	struct maildir *maildir;	/* in use, or NULL */
 
 	/* the transaction */
+	bool used;		/* the connection, for an earlier MAIL */
 	bool mail, lost;
 	unsigned rcpts, messages;
 	unsigned allowance;	/* of the user's limit, not yet used */

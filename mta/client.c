@@ -106,6 +106,12 @@ mta_put(struct mta *mta, const char *fmt, ...)
 	explicit_bzero(line, sizeof(line));
 }
 
+void
+mta_put_lines(struct mta *mta, const char *lines, size_t n)
+{
+	mta_append(&mta->out, lines, n);
+}
+
 enum mta_status
 mta_flush(struct mta *mta)
 {

@@ -80,6 +80,8 @@ bool mta_is_stale(struct mta *);
 /* A command line without CRLF; sent by mta_flush() at the latest. */
 void mta_put(struct mta *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* Several of them, with CRLF. */
+void mta_put_lines(struct mta *, const char *, size_t);
 enum mta_status mta_flush(struct mta *);
 /* The next answer in order, into mta->answer. */
 enum mta_status mta_answer(struct mta *);
