@@ -4,52 +4,15 @@
  * passed through. The answers go back in order.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "message/policy.h"
+#include "pending.h"
 #include "relay.h"
 #include "smtp/param.h"
 #include "smtp/path.h"
-#include "smtp/smtp.h"
 
-#define BATCH_MAX PENDING_MAX
-
-struct pending {
-	enum relay_verb verb;
-	bool local;
-	enum reply reply;	/* if local */
-	char arg[ADDRESS_MAX + 1];	/* of the reply; the recipient */
-};
-
-static struct pending batch[BATCH_MAX];
-static size_t batch_len;
-static char *said;		/* the batch's commands to the next server */
-static size_t said_len, said_size;
-static bool renewable;		/* it may be said again */
 static unsigned commands_left;	/* behind this one in its frame */
-
-static struct pending *
-add_pending(enum relay_verb verb)
-{
-	struct pending *p = &batch[batch_len];
-
-	if (batch_len == BATCH_MAX)
-		relay_violation("too many commands at once");
-	batch_len++;
-	p->verb = verb;
-	p->local = false;
-	p->arg[0] = '\0';
-	return p;
-}
-
-static void
-answer_locally(struct pending *p, enum reply r, const char *arg)
-{
-	p->local = true;
-	p->reply = r;
-	strlcpy(p->arg, arg == NULL ? "" : arg, sizeof(p->arg));
-}
 
 /* The path behind "FROM:" or "TO:"; returns what follows it. */
 static const char *
@@ -102,7 +65,7 @@ put_mail(const struct path *path, const struct mail_params *params)
 static void
 mail(const char *arg, size_t n)
 {
-	struct pending *p = add_pending(RELAY_MAIL);
+	struct pending *p = pending_add(RELAY_MAIL);
 	struct mail_params params;
 	struct param_error error;
 	enum mta_status status;
@@ -117,21 +80,24 @@ mail(const char *arg, size_t n)
 	strlcpy(relay.from, path.address, sizeof(relay.from));
 	if (!policy_allows(relay.order.user, relay.service->conf.domain,
 	    relay.order.senders, path.address)) {
-		answer_locally(p, R_SENDER_NOT_ALLOWED, path.address);
+		pending_answer(p, R_SENDER_NOT_ALLOWED, path.address);
 		return;
 	}
+	if (relay.referred)
+		relay_hang_up();
+	relay.referred = false;
 	status = nexthop_ensure();
 	if (status != MTA_OK) {
-		answer_locally(p, relay_trouble(status), NULL);
+		pending_answer(p, relay_trouble(status), NULL);
 		return;
 	}
 	if (params.body != BODY_7BIT && !offers(CAP_8BITMIME)) {
-		answer_locally(p, R_EIGHT_BIT, NULL);
+		pending_answer(p, R_EIGHT_BIT, NULL);
 		return;
 	}
 	relay.mail = true;
 	if (relay.maildir != NULL)
-		answer_locally(p, R_DONE, NULL);
+		pending_answer(p, R_DONE, NULL);
 	else
 		put_mail(&path, &params);
 }
@@ -186,13 +152,13 @@ refuse_over_limit(struct pending *p)
 	char minutes[16];
 
 	snprintf(minutes, sizeof(minutes), "%u", (relay.again + 59) / 60);
-	answer_locally(p, R_USER_LIMIT, minutes);
+	pending_answer(p, R_USER_LIMIT, minutes);
 }
 
 static void
 rcpt(const char *arg, size_t n)
 {
-	struct pending *p = add_pending(RELAY_RCPT);
+	struct pending *p = pending_add(RELAY_RCPT);
 	struct rcpt_params params;
 	struct param_error error;
 	struct path path;
@@ -202,18 +168,18 @@ rcpt(const char *arg, size_t n)
 	    relay.state != TRANSFER_NONE)
 		relay_violation("RCPT out of order or malformed");
 	if (relay.lost)
-		answer_locally(p, R_RELAY_LOST, NULL);
+		pending_answer(p, R_RELAY_LOST, NULL);
 	else if (!relay.mail)
-		answer_locally(p, R_NEED_MAIL, NULL);
+		pending_answer(p, R_NEED_MAIL, NULL);
 	else if (relay.rcpts >= relay.service->conf.max_recipients)
-		answer_locally(p, R_TOO_MANY_RECIPIENTS, NULL);
+		pending_answer(p, R_TOO_MANY_RECIPIENTS, NULL);
 	else if (relay.route->kind == ROUTE_LMTP && relay.rcpts > 0)
-		answer_locally(p, R_ONE_RECIPIENT, NULL);
+		pending_answer(p, R_ONE_RECIPIENT, NULL);
 	else if (!user_may_go_on())
 		refuse_over_limit(p);
 	else if (relay.maildir != NULL) {
 		relay.rcpts++;
-		answer_locally(p, R_DONE, NULL);
+		pending_answer(p, R_DONE, NULL);
 	} else {
 		strlcpy(p->arg, path.address, sizeof(p->arg));
 		relay.rcpts++;
@@ -237,7 +203,7 @@ lose_if_stale(void)
 static void
 vrfy(const char *arg, size_t n)
 {
-	struct pending *p = add_pending(RELAY_VRFY);
+	struct pending *p = pending_add(RELAY_VRFY);
 	size_t i;
 
 	for (i = 0; i < n; i++)
@@ -246,7 +212,7 @@ vrfy(const char *arg, size_t n)
 	lose_if_stale();
 	if (n > 512 || relay.state != TRANSFER_NONE || relay.lost ||
 	    nexthop_ensure() != MTA_OK || relay.maildir != NULL)
-		answer_locally(p, R_CANNOT_VRFY, NULL);
+		pending_answer(p, R_CANNOT_VRFY, NULL);
 	else
 		mta_put(&relay.mta, "VRFY %.*s", (int)n, arg);
 }
@@ -255,10 +221,10 @@ vrfy(const char *arg, size_t n)
 static void
 rset(enum relay_verb verb)
 {
-	struct pending *p = add_pending(verb);
+	struct pending *p = pending_add(verb);
 	bool begun = relay.state == TRANSFER_BODY;
 
-	answer_locally(p, R_DONE, NULL);
+	pending_answer(p, R_DONE, NULL);
 	transfer_abort();
 	if (relay.mail && relay.maildir == NULL && relay.route != NULL &&
 	    !begun) {
@@ -269,202 +235,6 @@ rset(enum relay_verb verb)
 			relay_hang_up();
 	}
 	relay_forget();
-}
-
-/* The answers of the next server, in order */
-
-static void
-lose(enum mta_status status)
-{
-	struct log_line line;
-
-	log_start(&line, relay.order.id, "relay-failed");
-	log_str(&line, "relay", relay.route == NULL ? "" : relay.route->url);
-	log_str(&line, "reason", relay.mta.why);
-	log_end(&line);
-	relay.lost = status != MTA_OK;
-	relay.mail = false;
-	relay_hang_up();
-}
-
-static void
-log_refusal(const struct pending *p)
-{
-	struct log_line line;
-	const char *text = relay.mta.answer.text;
-	char reply[ANSWER_MAX + 8];
-
-	snprintf(reply, sizeof(reply), "%d %.*s", relay.mta.answer.code,
-	    (int)strcspn(text, "\n"), text);
-	log_start(&line, relay.order.id, "refused");
-	log_str(&line, "client", relay.order.client);
-	log_str(&line, "user", relay.order.user);
-	log_str(&line, "from", relay.from);
-	if (p->verb == RELAY_RCPT)
-		log_str(&line, "rcpt", p->arg);
-	log_str(&line, "relay", relay.route->url);
-	log_str(&line, "reply", reply);
-	log_end(&line);
-}
-
-/* The beginning of a transaction; its end is told by transfer.c. */
-static void
-log_mail(void)
-{
-	struct log_line line;
-
-	log_start(&line, relay.order.id, "mail");
-	log_str(&line, "client", relay.order.client);
-	log_str(&line, "user", relay.order.user);
-	log_str(&line, "from", relay.from);
-	log_str(&line, "relay", relay.route->url);
-	log_end(&line);
-}
-
-static void
-take_remote_answer(const struct pending *p)
-{
-	bool good = relay.mta.answer.code / 100 == 2;
-
-	if (p->verb == RELAY_MAIL) {
-		relay.mail = good;
-		relay.used = true;
-	}
-	if (p->verb == RELAY_MAIL && good)
-		log_mail();
-	if (p->verb == RELAY_RCPT && !good)
-		relay.rcpts--;
-	if (p->verb == RELAY_VRFY && !good &&
-	    relay.mta.answer.code / 100 == 5 && relay.mta.answer.code < 503) {
-		relay_reply(FRAME_COMMAND, R_CANNOT_VRFY, NULL);
-		return;
-	}
-	if (!good)
-		log_refusal(p);
-	relay_pass_answer(FRAME_COMMAND);
-}
-
-static void
-log_local_refusal(const struct pending *p)
-{
-	struct log_line line;
-	char text[REPLY_LINE_MAX];
-
-	/* the monitor has told of the user's limit, once */
-	if (reply_code(p->reply) / 100 < 4 || p->reply == R_USER_LIMIT)
-		return;
-	snprintf(text, 5, "%d ", reply_code(p->reply));
-	reply_text(text + 4, sizeof(text) - 4, p->reply, p->arg);
-	log_start(&line, relay.order.id, "refused");
-	log_str(&line, "client", relay.order.client);
-	log_str(&line, "user", relay.order.user);
-	log_str(&line, "from", relay.from);
-	log_str(&line, "reply", text);
-	log_end(&line);
-}
-
-static bool
-said_goodbye(enum mta_status status)
-{
-	return status == MTA_LOST ||
-	    (status == MTA_OK && relay.mta.answer.code == 421);
-}
-
-/*
- * A server may end a session between two messages, by 421 or without a word,
- * and MAIL finds out. Nothing is lost then: what was sent is said again on a
- * new connection, if that is just like the one before.
- */
-static enum mta_status
-renew(void)
-{
-	struct ehlo ehlo = relay.mta.ehlo;
-	const struct route *route = relay.route;
-	enum mta_status status;
-
-	renewable = false;
-	relay_hang_up();
-	status = nexthop_ensure();
-	if (status == MTA_OK && (relay.route != route ||
-	    memcmp(&ehlo, &relay.mta.ehlo, sizeof(ehlo)) != 0))
-		return MTA_LOST;
-	if (status != MTA_OK)
-		return status;
-	mta_put_lines(&relay.mta, said, said_len);
-	return mta_flush(&relay.mta);
-}
-
-/* Keeps what is about to be said, for renew(). */
-static bool
-may_be_renewed(void)
-{
-	char *more;
-
-	if (!relay.used || batch[0].verb != RELAY_MAIL || batch[0].local)
-		return false;
-	said_len = relay.mta.out.len;
-	if (said_len > said_size) {
-		more = realloc(said, said_len);
-		if (more == NULL)
-			return false;
-		said = more;
-		said_size = said_len;
-	}
-	memcpy(said, relay.mta.out.p, said_len);
-	return true;
-}
-
-static void
-answer_one(const struct pending *p, enum mta_status *status)
-{
-	if (p->local) {
-		if (p->verb == RELAY_MAIL && p->reply == R_DONE)
-			log_mail();
-		log_local_refusal(p);
-		relay_reply(FRAME_COMMAND, p->reply, p->arg);
-		return;
-	}
-	if (*status == MTA_OK) {
-		*status = mta_answer(&relay.mta);
-		if (renewable && said_goodbye(*status) &&
-		    (*status = renew()) == MTA_OK)
-			*status = mta_answer(&relay.mta);
-		renewable = false;
-		if (*status == MTA_OK && relay.mta.answer.code / 100 == 3)
-			*status = MTA_GARBAGE;
-		if (*status != MTA_OK)
-			lose(*status);
-	}
-	if (*status == MTA_OK)
-		take_remote_answer(p);
-	else
-		relay_reply(FRAME_COMMAND, relay_trouble(*status), NULL);
-}
-
-static enum mta_status
-say_batch(void)
-{
-	enum mta_status status;
-
-	renewable = may_be_renewed();
-	status = mta_flush(&relay.mta);
-	return renewable && said_goodbye(status) ? renew() : status;
-}
-
-static void
-answer_batch(void)
-{
-	enum mta_status status = MTA_OK;
-	size_t i;
-
-	if (relay.route != NULL && relay.maildir == NULL) {
-		status = say_batch();
-		if (status != MTA_OK)
-			lose(status);
-	}
-	for (i = 0; i < batch_len; i++)
-		answer_one(&batch[i], &status);
-	batch_len = 0;
 }
 
 static void
@@ -482,7 +252,7 @@ one_command(enum relay_verb verb, const char *arg, size_t n)
 		break;
 	case RELAY_RSET:
 	case RELAY_RSET_SILENT:
-		answer_batch();
+		pending_answer_all();
 		rset(verb);
 		break;
 	default:
@@ -523,7 +293,7 @@ envelope_commands(const struct frame *frame)
 		commands_left--;
 		one_command((enum relay_verb)verb, (const char *)arg, n);
 		if (relay.mta.open && !offers(CAP_PIPELINING))
-			answer_batch();
+			pending_answer_all();
 	}
-	answer_batch();
+	pending_answer_all();
 }

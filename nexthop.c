@@ -164,6 +164,25 @@ open_route(size_t i)
 	return status;
 }
 
+enum mta_status
+nexthop_open(const struct route *route)
+{
+	return open_route((size_t)(route - relay.routes));
+}
+
+const struct route *
+nexthop_of_referral(const struct referral *referral)
+{
+	const struct route *route = relay.routes + relay.n_routes;
+	size_t i;
+
+	for (i = 0; i < relay.n_referrals; i++, route++)
+		if (strcasecmp(route->host, referral->host) == 0 &&
+		    (referral->port == 0 || referral->port == route->port))
+			return route;
+	return NULL;
+}
+
 static void
 report(const struct addresses *addresses)
 {
@@ -244,7 +263,7 @@ nexthop_probe(void)
 	static struct addresses found[ROUTES_MAX];
 	size_t i;
 
-	for (i = 0; i < relay.n_routes; i++)
+	for (i = 0; i < relay.n_routes + relay.n_referrals; i++)
 		if (!route_is_numeric(&relay.routes[i]))
 			resolve(&relay.routes[i], &found[i]);
 	memcpy(relay.order.addresses, found, sizeof(found));
@@ -266,7 +285,7 @@ nexthop_open_places(struct sandbox_reach *reach)
 	size_t i;
 
 	memset(reach, 0, sizeof(*reach));
-	for (i = 0; i < relay.n_routes; i++) {
+	for (i = 0; i < relay.n_routes + relay.n_referrals; i++) {
 		relay.maildirs[i].dir = -1;
 		if (routes[i].kind == ROUTE_MAILDIR) {
 			if (maildir_open(&relay.maildirs[i],

@@ -76,6 +76,7 @@ bool
 order_unpack(struct order *order, const void *buf, size_t len)
 {
 	struct unpack unpack;
+	unsigned token;
 
 	memset(order, 0, sizeof(*order));
 	unpack_start(&unpack, buf, len);
@@ -86,7 +87,9 @@ order_unpack(struct order *order, const void *buf, size_t len)
 	order->max_size = unpack_u64(&unpack);
 	unpack_string(&unpack, order->relays, sizeof(order->relays));
 	order->last = unpack_u32(&unpack);
-	order->relay_token = unpack_u8(&unpack) != 0;
+	token = unpack_u8(&unpack);
+	unpack.bad |= token > 1;
+	order->relay_token = token == 1;
 	unpack_string(&unpack, order->relay_user, sizeof(order->relay_user));
 	unpack_string(&unpack, order->relay_password,
 	    sizeof(order->relay_password));

@@ -76,7 +76,7 @@ void
 relay_forget(void)
 {
 	relay.mail = relay.lost = false;
-	relay.rcpts = 0;
+	relay.rcpts = relay.accepted = 0;
 }
 
 /* The session's introduction */
@@ -166,6 +166,7 @@ settle_routes(const char *urls)
 	if (urls[0] == '\0') {
 		memcpy(relay.routes, conf->routes, sizeof(conf->routes));
 		relay.n_routes = conf->n_routes;
+		relay.n_referrals = conf->n_referrals;
 		relay.set.pins = conf->relay_pins;
 		relay.set.n_pins = conf->n_relay_pins;
 		if (relay.set.n_pins > 0)

@@ -11,6 +11,7 @@
 #include "message/header.h"
 #include "mta/client.h"
 #include "mta/maildir.h"
+#include "mta/referral.h"
 #include "order.h"
 #include "sandbox/sandbox.h"
 #include "smtp/reply.h"
@@ -34,6 +35,7 @@ struct relay {
 	struct mta_settings set;
 	struct route routes[ROUTES_MAX];	/* tried in turn */
 	size_t n_routes;
+	size_t n_referrals;		/* behind them; not tried */
 	uint32_t failed;		/* bits of those tried in vain */
 	const struct route *route;	/* in use, NULL: none is open */
 	struct mta mta;
@@ -42,8 +44,9 @@ struct relay {
 
 	/* the transaction */
 	bool used;		/* the connection, for an earlier MAIL */
+	bool referred;		/* it is another server's, for this once */
 	bool mail, lost;
-	unsigned rcpts, messages;
+	unsigned rcpts, accepted, messages;
 	unsigned allowance;	/* of the user's limit, not yet used */
 	unsigned again;		/* seconds until there is more */
 	char from[321];
@@ -76,6 +79,9 @@ _Noreturn void relay_violation(const char *what);
 enum reply relay_trouble(enum mta_status);
 /* Opens one if none is open; one the other side has closed is renewed. */
 enum mta_status nexthop_ensure(void);
+/* The server of the cluster that is meant; NULL: not one we follow. */
+const struct route *nexthop_of_referral(const struct referral *);
+enum mta_status nexthop_open(const struct route *);
 /* The connection to the next server is given up. */
 void relay_hang_up(void);
 /* Looks which server answers, what it offers, and tells the monitor. */

@@ -206,6 +206,44 @@ check_places(struct reading *reading, const struct config *c)
 	}
 }
 
+/* A cluster is alike: its other servers are reached as the first relay is. */
+static void
+settle_referrals(struct reading *reading, struct config *c)
+{
+	const struct route *first = &c->routes[0];
+	struct route route;
+	char url[400];
+	bool has_port;
+	size_t i;
+
+	if (c->n_referrals == 0 || c->n_routes == 0)
+		return;
+	if (first->kind != ROUTE_SMTP) {
+		complain(reading, "relay-referrals: the first relay must be "
+		    "reached by SMTP");
+		return;
+	}
+	if (c->n_routes + c->n_referrals > ROUTES_MAX) {
+		complain(reading, "relay-referrals: relays and these are "
+		    "more than %d", ROUTES_MAX);
+		return;
+	}
+	for (i = 0; i < c->n_referrals; i++) {
+		snprintf(url, sizeof(url), "smtp://%s", c->referrals[i]);
+		has_port = route_parse(url, &route) == NULL &&
+		    strrchr(c->referrals[i], ':') > strrchr(c->referrals[i],
+		    ']') && strchr(c->referrals[i], ':') != NULL;
+		snprintf(url, sizeof(url), "%.*s%s",
+		    (int)(strstr(first->url, "//") + 2 - first->url),
+		    first->url, c->referrals[i]);
+		if (route_parse(url, &route) != NULL)
+			continue;
+		if (!has_port)
+			route.port = first->port;
+		c->routes[c->n_routes + i] = route;
+	}
+}
+
 /* A line that was wrong is not also called missing. */
 static bool
 was_seen(const struct reading *reading, const char *keyword)
@@ -244,6 +282,7 @@ check_whole(struct reading *reading, struct config *c)
 	if (c->relay_credentials != NULL)
 		check_credentials(reading, c);
 	check_places(reading, c);
+	settle_referrals(reading, c);
 	for (i = 0; i < c->n_listens; i++)
 		if (c->listens[i].tls && c->n_certificates == 0)
 			complain(reading, "listen: tls needs a certificate");

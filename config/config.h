@@ -59,7 +59,8 @@ struct config {
 	unsigned auth_tries, auth_delay, auth_penalty;	/* ms */
 	unsigned max_auth_helpers;
 	struct route routes[ROUTES_MAX];
-	size_t n_routes;
+	size_t n_routes, n_referrals;	/* the latter stand behind them */
+	char *referrals[ROUTES_MAX];	/* names of hosts */
 	char *relay_credentials, *relay_ca;	/* files or NULL */
 	struct pin relay_pins[PINS_MAX];
 	size_t n_relay_pins;

@@ -89,6 +89,25 @@ read_relay_ca(struct config *c, const struct conf_line *l)
 
 /* URL login file | URL proxy file | URL passthrough, then maybe ca=file */
 const char *
+read_relay_referrals(struct config *c, const struct conf_line *l)
+{
+	struct route route;
+	char url[sizeof(route.url)];
+	size_t i;
+
+	for (i = 1; i < l->n; i++) {
+		if (i > ROUTES_MAX)
+			return "too many hosts";
+		snprintf(url, sizeof(url), "smtp://%.250s", l->word[i]);
+		if (route_parse(url, &route) != NULL)
+			return "host or host:port is expected";
+		c->referrals[i - 1] = config_copy(l->word[i]);
+	}
+	c->n_referrals = l->n - 1;
+	return NULL;
+}
+
+const char *
 read_relay_pin(struct config *c, const struct conf_line *l)
 {
 	size_t i;

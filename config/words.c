@@ -218,6 +218,7 @@ const struct word config_words[] = {
 	{ "relay-auth", 1, 1, false, read_relay_auth },
 	{ "relay-per-user", 1, 1, false, read_relay_per_user },
 	{ "relay-ca", 1, 1, false, read_relay_ca },
+	{ "relay-referrals", 1, CONF_WORDS_MAX, false, read_relay_referrals },
 	{ "relay-pin", 1, CONF_WORDS_MAX, false, read_relay_pin },
 	{ "relay-certificate", 2, 2, false, read_relay_certificate },
 	{ "relay-xclient", 1, 1, false, read_relay_xclient },

@@ -37,6 +37,7 @@ const char *read_auth(struct config *, const struct conf_line *);
 const char *read_relay(struct config *, const struct conf_line *);
 const char *read_relay_credentials(struct config *, const struct conf_line *);
 const char *read_relay_ca(struct config *, const struct conf_line *);
+const char *read_relay_referrals(struct config *, const struct conf_line *);
 const char *read_relay_pin(struct config *, const struct conf_line *);
 const char *read_relay_certificate(struct config *, const struct conf_line *);
 const char *read_imap(struct config *, const struct conf_line *);

@@ -119,6 +119,8 @@ VALUES = [
     ("relay-per-user", "yes or no", "x", "maybe", '""'),
     ("relay-pin", "64 hexadecimal", "x", "sha256:", "sha256:" + 63 * "a",
      "sha256:" + 65 * "a", "sha1:" + 40 * "a", "sha256:" + 64 * "g"),
+    ("relay-referrals", "host or host:port", "a/b", "host:x", "host:0", '""',
+     "smtp://host", "user@host"),
     ("relay-certificate", FILE, T + "/none " + T + "/none"),
     ("auth-penalty", "0s to 60s.*30s", "61s", "x", "-1s", '""'),
     ("user-limit", "like 200/1h", "200", "x", "200/", "200/x",
@@ -237,6 +239,7 @@ GOOD_LINES = {
     "relay-auth": "relay-auth token", "relay-per-user":
     "relay-per-user yes", "relay-pin": "relay-pin sha256:" + 32 * "aB:",
     "relay-certificate": "relay-certificate %s/good.pem %s/good.key" % (T, T),
+    "relay-referrals": "relay-referrals b.example.org [2001:db8::1]:26",
     "auth-penalty": "auth-penalty 0s", "user-limit": "user-limit 200/24h",
     "auth-delay": "auth-delay 500ms", "relay-ca": "relay-ca %s/ca.pem" % T,
     "relay-credentials": "relay-credentials %s/login" % T,

@@ -4,6 +4,7 @@
  * and without a control octet, and never 421.
  */
 #include "mta/answer.h"
+#include "mta/referral.h"
 #include "smtp/ehlo.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -19,9 +20,13 @@ static void
 check_for_client(const struct answer *answer)
 {
 	char *buf = malloc(2 * ANSWER_MAX - 64), *p = buf, *lf;
+	struct referral referral;
 	int code;
 	size_t n = answer_for_client(answer, &code, buf, 2 * ANSWER_MAX - 64);
 
+	if (referral_find(answer->text, &referral))
+		MUST(referral.host[0] != '\0' && referral.port < 65536 &&
+		    strlen(referral.host) < sizeof(referral.host));
 	MUST(code >= 200 && code <= 599 && code != 421);
 	while ((lf = memchr(p, '\n', n - (size_t)(p - buf))) != NULL) {
 		check_line(p, (size_t)(lf - p), code);
