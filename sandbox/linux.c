@@ -6,8 +6,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <sys/syscall.h>
+
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +22,7 @@
 #define EMPTY "/run/smtpsubmitd/empty"
 #define MEMORY_MAX (1024UL * 1024 * 1024)	/* of a helper */
 
-static bool empty_is_ready;
+static bool empty_is_ready, reaches_files;
 
 void
 sandbox_begin(void)
@@ -50,6 +53,7 @@ sandbox_prepare(bool dirs, bool locals)
 {
 	if (geteuid() == 0)
 		make_empty();
+	reaches_files = dirs || locals;
 	seccomp_make_filters(dirs, locals);
 }
 
@@ -129,10 +133,41 @@ sandbox_probe(uid_t uid, gid_t gid)
 	seccomp_no_exec("probe");
 }
 
+/*
+ * Of root's powers the nursery needs those by which its children lose theirs,
+ * and the one to end them. Directories are opened in the children's name.
+ */
+static void
+keep_few_capabilities(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct data[2] = { { 0, 0, 0 } };
+	uint32_t keep = 1u << CAP_SETUID | 1u << CAP_SETGID |
+	    1u << CAP_SYS_CHROOT | 1u << CAP_KILL;
+	int cap;
+
+	if (geteuid() != 0)
+		return;
+	if (reaches_files)
+		keep |= 1u << CAP_DAC_READ_SEARCH;
+	for (cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+		if ((cap > 31 || !(keep >> cap & 1)) &&
+		    prctl(PR_CAPBSET_READ, cap) == 1 &&
+		    prctl(PR_CAPBSET_DROP, cap) == -1)
+			fatal("capability %d: %s", cap, strerror(errno));
+	data[0].effective = data[0].permitted = keep;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 ||
+	    syscall(SYS_capset, &head, data) == -1)
+		fatal("capset: %s", strerror(errno));
+}
+
 void
 sandbox_nursery(void)
 {
 	limit(RLIMIT_CORE, 0);
+	keep_few_capabilities();
 	seccomp_no_exec("nursery");
 }
 

@@ -119,6 +119,14 @@ def look(h, uid, start_uid):
                    os.stat("/proc/%d/mem" % pid).st_uid == 0 and
                    s["Seccomp"] == ("2" if role == "nursery" else "0"),
                    "%s as %d: uid, not dumpable" % (role, start_uid), s)
+            if role == "nursery":
+                # KILL, SETGID, SETUID, SYS_CHROOT
+                few = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 18
+                want = few if start_uid == 0 else 0
+                report(int(s["CapPrm"], 16) == int(s["CapEff"], 16) == want
+                       and int(s["CapInh"], 16) == int(s["CapAmb"], 16) == 0
+                       and (start_uid != 0 or int(s["CapBnd"], 16) == few),
+                       "nursery as %d: few capabilities" % start_uid, s)
         else:
             jailed(role, pid, uid, uid != start_uid and role != "imapfetch")
         if role == "imapfetch":
