@@ -116,7 +116,7 @@ config() {
 config_bare() {
 	cat <<-E
 	certificate $PKI/leaf.pem $PKI/leaf.key
-	auth $BUILD/checkpassword-file $T/users
+	auth ${helper:-$BUILD/checkpassword-file $T/users}
 	auth-delay 0s
 	libexec $BUILD
 	user nobody

@@ -9,10 +9,10 @@ peers=$("$here/../packages" peers)
 
 make_pki
 make_users
-set -- $(free_ports 14)
+set -- $(free_ports 15)
 pf=$1 pfd=$2 pft=$3 pfs=$4 pfa=$5 ex=$6 exd=$7 os=$8 imap=$9
 shift 9
-lmtp=$1 imaps=$2 dead=$3 port=$4 tlsport=$5
+lmtp=$1 imaps=$2 dead=$3 port=$4 tlsport=$5 pfc=$6
 mx="$T/pf/Maildir/new"
 
 # relay NAME LINE ...: (re)start the daemon with these lines
@@ -123,6 +123,61 @@ refusing "a relay that refuses our login: not the client's fault"
 check "refused credentials: the log says so" grep -qE \
 	"event=relay-failed .*reason=.*(535|login|credential|[Aa]uth)" \
 	"$T/bad-credentials.log"
+
+# ... that knows its relays by their certificate alone.
+sed -i s/serverAuth/clientAuth/ "$PKI/ext"
+leaf us
+sed -i s/clientAuth/serverAuth/ "$PKI/ext"
+cat >"$T/ccert.cf" <<E
+smtpd_tls_ask_ccert = yes
+smtpd_tls_CAfile = $PKI/ca.pem
+smtpd_relay_restrictions = permit_tls_all_clientcerts, reject
+smtpd_recipient_restrictions = permit_tls_all_clientcerts, reject
+E
+LAB_CERT=$PKI/leaf.pem LAB_KEY=$PKI/leaf.key LAB_TLS=encrypt \
+	LAB_EXTRA=$T/ccert.cf start_lab postfix pfc "$pfc"
+t="$T/pfc/Maildir/new"
+relay no-certificate "relay smtp+starttls://localhost:$pfc" "relay-ca $PKI/ca.pem"
+out=$("$LAB/peertool" cases --port "$port" --ca "$PKI/ca.pem" \
+	--maildir "$t" --wait 1 text)
+case $out in
+*"554 5.7.1"*) ok "Postfix wants a certificate and gets none" ;;
+*) not_ok "Postfix wants a certificate and gets none"; echo "$out" | note ;;
+esac
+relay certificate "relay smtp+starttls://localhost:$pfc" "relay-ca $PKI/ca.pem" \
+	"relay-certificate $PKI/us.pem $PKI/us.key"
+cases "Postfix by our certificate" "$t" text 1MB
+
+# ... that we know by its certificate alone.
+digest=$(openssl x509 -in "$PKI/leaf.pem" -outform DER | sha256sum | cut -c1-64)
+key=$(openssl x509 -in "$PKI/leaf.pem" -noout -pubkey |
+	openssl pkey -pubin -outform DER | sha256sum | cut -c1-64)
+t="$T/pft/Maildir/new"
+for pin in "$digest" "$key"; do
+	relay pin "relay smtps://127.0.0.1:$pfs" "relay-pin sha256:$pin" \
+		"relay-ca $PKI/other.pem"
+	cases "Postfix by relay-pin" "$t" text
+done
+rm -f "$t"/*
+relay wrong-pin "relay smtps://localhost:$pfs" "relay-ca $PKI/ca.pem" \
+	"relay-pin sha256:$(printf '%064d' 7)"
+refusing "a relay with another certificate than the pinned one: refused"
+
+# ... as the relay of one user, with a login of its own.
+cat >"$T/helper" <<E
+#!/bin/sh
+USER=alice RELAY=smtp+starttls://localhost:$pfa RELAY_CREDENTIALS=$T/cred \
+    exec "\$1"
+E
+chmod 755 "$T/helper"
+t="$T/pfa/Maildir/new"
+helper=$T/helper
+relay own-relay "relay smtp://127.0.0.1:$dead" "relay-ca $PKI/ca.pem" \
+	"relay-per-user yes"
+cases "Postfix as a user's own relay" "$t" text
+helper=
+check "it got the user's own login there" \
+	test "$(grep -c 'sasl_username=bob' "$T/pfa/log")" -ge 2
 
 # ... told who the client is.
 relay xclient "relay smtp://127.0.0.1:$pf" "relay-xclient yes"
