@@ -51,17 +51,15 @@ struct call {
 /* What every role needs that serves a channel. */
 static const struct call common[] = {
 	ANY(read), ANY(write),		/* client, next server, the log */
-	ANY(readv), ANY(writev),	/* the same, by libraries */
 	ANY(recvmsg),			/* frames */
 	NO_BITS(sendmsg, 3, MSG_FASTOPEN),	/* that would connect */
-	ANY(poll), ANY(ppoll),		/* waiting for any of them */
-	ANY(close), ANY(shutdown),
-	IS(fcntl, 2, F_GETFL),		/* making a received channel */
-	IS(fcntl, 2, F_SETFL),		/* non-blocking */
-	IS(fcntl, 2, F_SETFD),
+	ANY(poll),			/* waiting for any of them */
+	ANY(ppoll),			/* ... where there is no poll */
+	ANY(close),
+	IS(fcntl, 2, F_SETFL),		/* a received channel: non-blocking */
 	ANY(brk), ANY(munmap), ANY(mremap), ANY(madvise),	/* malloc */
 	NO_BITS(mmap, 3, PROT_EXEC),
-	NO_BITS(mprotect, 3, PROT_EXEC),
+	NO_BITS(mprotect, 3, PROT_EXEC),	/* musl's malloc */
 	ANY(getrandom), ANY(getpid),	/* the TLS library, at each handshake */
 	ANY(clock_gettime), ANY(gettimeofday), ANY(time),	/* no vdso */
 	ANY(futex),			/* locks of libc */
@@ -75,6 +73,7 @@ static const struct call common[] = {
 static const struct call connecting[] = {
 	TCP_SOCKET(AF_INET), TCP_SOCKET(AF_INET6),
 	ANY(connect),
+	IS(fcntl, 2, F_GETFL),		/* making it non-blocking */
 	IS(getsockopt, 3, SO_ERROR),	/* how the connect has ended */
 	IS_BOTH(setsockopt, 2, IPPROTO_TCP, 3, TCP_NODELAY),
 	END

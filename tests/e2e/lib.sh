@@ -118,6 +118,7 @@ config_bare() {
 	certificate $PKI/leaf.pem $PKI/leaf.key
 	auth ${helper:-$BUILD/checkpassword-file $T/users}
 	auth-delay 0s
+	auth-penalty 0s
 	libexec $BUILD
 	user nobody
 	E

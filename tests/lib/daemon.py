@@ -19,6 +19,7 @@ listen 127.0.0.1:{tlsport} tls
 certificate {pki}/good.pem {pki}/good.key
 auth {build}/checkpassword-file {users}
 auth-delay 0s
+auth-penalty 0s
 libexec {build}
 relay smtp://127.0.0.1:{relay}
 user nobody

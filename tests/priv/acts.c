@@ -210,6 +210,9 @@ upper_layer(long n, const char *text)
 
 /* Processes */
 
+/* Only in the doubles without lists of system calls. */
+extern const int puppet_has_no_list __attribute__((weak));
+
 static long
 execute(long n, const char *text)
 {
@@ -218,7 +221,9 @@ execute(long n, const char *text)
 	(void)n, (void)text;
 	snprintf(command, sizeof(command), "echo done 0 >&%d",
 	    puppet_channels['c'] == -1 ? 2 : puppet_channels['c']);
-	fcntl(puppet_channels['c'], F_SETFD, 0);
+	/* behind the fence this is the forbidden call already */
+	if (&puppet_has_no_list != NULL)
+		fcntl(puppet_channels['c'], F_SETFD, 0);
 	return syscall(SYS_execve, "/bin/sh", (char *[]){ (char[]){ "sh" },
 	    (char[]){ "-c" }, command, NULL }, NULL);
 }

@@ -6,6 +6,9 @@
 
 #include "sandbox/sandbox.h"
 
+extern const int puppet_has_no_list;
+const int puppet_has_no_list = 1;
+
 int attack_setresuid(uid_t, uid_t, uid_t);
 
 /* imapfetch takes its uid by itself */
