@@ -29,8 +29,9 @@ PURE	= base/conf.o base/ipc.o \
 	smtp/auth.o smtp/body.o smtp/command.o smtp/content.o smtp/ehlo.o \
 	smtp/envelope.o smtp/greeting.o smtp/input.o smtp/param.o \
 	smtp/path.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
-	message/address.o message/check.o message/content.o message/header.o \
-	message/policy.o message/trace.o \
+	message/address.o message/cfws.o message/check.o message/complete.o \
+	message/content.o message/date.o message/header.o message/policy.o \
+	message/trace.o \
 	mta/answer.o mta/referral.o mta/route.o
 PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o

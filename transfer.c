@@ -1,8 +1,8 @@
 /*
- * The message on its way: the header is gathered whole, checked and given
- * its trace field, and only then does the next server hear of it; the rest
- * flows through. The session gets one answer for each message, which may
- * come before its end; what still arrives then is thrown away.
+ * The message on its way: the header is gathered whole, checked, completed
+ * and given its trace field, and only then does the next server hear of it;
+ * the rest flows through. The session gets one answer for each message, which
+ * may come before its end; what still arrives then is thrown away.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "message/check.h"
-#include "message/trace.h"
+#include "message/cfws.h"
+#include "message/complete.h"
 #include "relay.h"
 
 void
@@ -131,40 +131,31 @@ pass(const char *p, size_t n)
 
 /* The Message-ID is the one thing of a message that is logged. */
 static void
-note_message_id(void)
+note_message_id(const char *header, size_t len)
 {
-	const char *value;
+	const char *value, *text;
 	size_t pos = 0, n;
 
-	relay.message_id[0] = '\0';
-	if (!header_find(relay.head, relay.header.len, "Message-ID", &pos,
-	    &value, &n))
+	if (!header_find(header, len, "Message-ID", &pos, &value, &n))
 		return;
-	while (n > 0 && (*value == ' ' || *value == '\t'))
-		value++, n--;
+	text = cfws_skip(value, value + n);
+	if (text == NULL)
+		text = value;
+	n -= (size_t)(text - value);
+	while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'))
+		n--;
 	if (n >= sizeof(relay.message_id))
 		n = sizeof(relay.message_id) - 1;
-	memcpy(relay.message_id, value, n);
+	memcpy(relay.message_id, text, n);
 	relay.message_id[n] = '\0';
 }
 
-static bool
-has_field(const char *name)
-{
-	const char *value;
-	size_t pos = 0, n;
-
-	return header_find(relay.head, relay.header.len, name, &pos, &value,
-	    &n);
-}
-
-/* Our own fields come first, then the message's. */
-static void
-pass_header(void)
+static struct trace
+trace_of_message(void)
 {
 	const struct config *conf = &relay.service->conf;
-	char ours[TRACE_MAX];
-	struct trace trace = {
+
+	return (struct trace){
 		.hostname = conf->hostname, .helo = relay.helo,
 		.client = relay.order.client,
 		.tls_version = relay.tls_version,
@@ -172,36 +163,50 @@ pass_header(void)
 		.message = relay.messages,
 		.hide_client = !conf->received_client
 	};
-	time_t now = time(NULL);
+}
 
-	pass(ours, trace_received(&trace, now, ours));
+/* As long as nobody has refused it */
+static void
+pass_on(void *arg, const char *p, size_t n)
+{
+	(void)arg;
 	if (relay.state == TRANSFER_BODY)
-		pass(ours, trace_complete(&trace, now, !has_field("Date"),
-		    !has_field("Message-ID"), ours));
-	if (relay.state == TRANSFER_BODY)
-		pass(relay.head, relay.header.len);
-	if (relay.state == TRANSFER_BODY && relay.header.blank_missing)
-		pass("\r\n", 2);
-	if (relay.state == TRANSFER_BODY &&
-	    relay.head_len > relay.header.len)
-		pass(relay.head + relay.header.len,
-		    relay.head_len - relay.header.len);
+		pass(p, n);
+}
+
+/* Our own fields come first, then the message's. */
+static void
+pass_header(const struct trace *trace, time_t now, const char *own,
+    size_t own_len)
+{
+	size_t len = relay.header.len;
+	char received[TRACE_MAX];
+
+	pass_on(NULL, received, trace_received(trace, now, received));
+	pass_on(NULL, own, own_len);
+	complete_rest(relay.head, len, relay.service->conf.domain, pass_on,
+	    NULL);
+	if (relay.header.blank_missing)
+		pass_on(NULL, "\r\n", 2);
+	pass_on(NULL, relay.head + len, relay.head_len - len);
 	relay.head_len = 0;
 }
 
 /* False if the header was refused. */
 static bool
-header_is_good(void)
+header_is_good(struct check *check)
 {
-	char what[ADDRESS_MAX + 1];
+	struct author author = {
+		.user = relay.order.user, .senders = relay.order.senders,
+		.domain = relay.service->conf.domain, .from = relay.from
+	};
 	enum reply r = R_NONE;
 
 	if (relay.header.received > LOOP_MAX) {
 		refuse(R_LOOP, NULL);
 		return false;
 	}
-	switch (check_header(relay.head, relay.header.len, relay.order.user,
-	    relay.service->conf.domain, relay.order.senders, what)) {
+	switch (check_header(relay.head, relay.header.len, &author, check)) {
 	case CHECK_OK:
 		return true;
 	case CHECK_TWICE:
@@ -210,6 +215,12 @@ header_is_good(void)
 	case CHECK_MALFORMED:
 		r = R_FIELD_MALFORMED;
 		break;
+	case CHECK_UNQUALIFIED:
+		r = R_FIELD_UNQUALIFIED;
+		break;
+	case CHECK_NO_FROM:
+		r = R_NO_FROM_FIELD;
+		break;
 	case CHECK_NO_SENDER:
 		r = R_NO_SENDER_FIELD;
 		break;
@@ -217,7 +228,34 @@ header_is_good(void)
 		r = R_SENDER_NOT_ALLOWED;
 		break;
 	}
-	refuse(r, what);
+	refuse(r, check->what);
+	return false;
+}
+
+/* False if the next server, or the disk, takes no message now. */
+static bool
+open_next(void)
+{
+	enum mta_status status;
+
+	if (relay.maildir != NULL) {
+		if (maildir_begin(relay.maildir,
+		    relay.service->conf.hostname) == 0)
+			return true;
+		refuse(R_LOCAL_DISK, NULL);
+		return false;
+	}
+	status = mta_body_begin(&relay.mta);
+	if (status == MTA_OK && relay.mta.answer.code < 400)
+		return true;
+	if (status != MTA_OK) {
+		refused_early(status);
+		return false;
+	}
+	log_answer("refused");
+	relay_hang_up();
+	relay.state = TRANSFER_REFUSED;
+	relay_pass_answer(FRAME_MESSAGE);
 	return false;
 }
 
@@ -225,34 +263,24 @@ header_is_good(void)
 static void
 begin(void)
 {
-	enum mta_status status = MTA_OK;
+	char own[COMPLETE_OWN_MAX];
+	time_t now = time(NULL);
+	struct trace trace;
+	struct check check;
+	size_t n;
 
-	note_message_id();
-	if (!header_is_good())
+	note_message_id(relay.head, relay.header.len);
+	if (!header_is_good(&check))
 		return;
 	relay.messages++;
-	if (relay.maildir != NULL) {
-		if (maildir_begin(relay.maildir,
-		    relay.service->conf.hostname) == -1) {
-			refuse(R_LOCAL_DISK, NULL);
-			return;
-		}
-	} else {
-		status = mta_body_begin(&relay.mta);
-		if (status == MTA_OK && relay.mta.answer.code >= 400) {
-			log_answer("refused");
-			relay_hang_up();
-			relay.state = TRANSFER_REFUSED;
-			relay_pass_answer(FRAME_MESSAGE);
-			return;
-		}
-		if (status != MTA_OK) {
-			refused_early(status);
-			return;
-		}
-	}
+	trace = trace_of_message();
+	n = complete_own(relay.head, relay.header.len, &check, &trace, now,
+	    own);
+	note_message_id(own, n);
+	if (!open_next())
+		return;
 	relay.state = TRANSFER_BODY;
-	pass_header();
+	pass_header(&trace, now, own, n);
 }
 
 static bool

@@ -1,6 +1,9 @@
 /*
  *	mailbox-list	= mailbox *( "," mailbox )		RFC 5322 3.4
+ *	address-list	= the same with groups in it
+ *	group		= phrase ":" [ mailbox-list ] ";"
  *	mailbox		= [ phrase ] "<" addr-spec ">" / addr-spec
+ *	obs-route	= "@" domain *( "," "@" domain ) ":"	4.4, behind "<"
  *	addr-spec	= local-part "@" domain			3.4.1
  *	local-part	= word *( "." word )		4.4, obs-local-part
  *	domain		= atom *( "." atom ) / "[" *dtext "]"	4.4, obs-domain
@@ -13,6 +16,7 @@
 #include <string.h>
 
 #include "message/address.h"
+#include "message/cfws.h"
 
 struct text {
 	const char *p, *end;
@@ -22,6 +26,9 @@ struct spec {
 	char *out;
 	size_t len;
 	bool bad;
+	const char *word_end;	/* of the last word, in the field */
+	const char *local_end;
+	bool has_domain;
 };
 
 static void
@@ -33,42 +40,15 @@ put(struct spec *spec, char c)
 		spec->out[spec->len++] = c;
 }
 
-/* Behind a comment, or NULL if it is not closed. */
-static const char *
-skip_comment(const char *p, const char *end)
-{
-	unsigned depth = 0;
-
-	for (; p < end; p++) {
-		if (*p == '\\' && p + 1 < end)
-			p++;
-		else if (*p == '(')
-			depth++;
-		else if (*p == ')' && --depth == 0)
-			return p + 1;
-	}
-	return NULL;
-}
-
 /* False if a comment is not closed. */
 static bool
 skip_cfws(struct text *t)
 {
-	while (t->p < t->end) {
-		if (*t->p == ' ' || *t->p == '\t' || *t->p == '\r' ||
-		    *t->p == '\n') {
-			t->p++;
-		} else if (*t->p == '(') {
-			const char *behind = skip_comment(t->p, t->end);
+	const char *behind = cfws_skip(t->p, t->end);
 
-			if (behind == NULL)
-				return false;
-			t->p = behind;
-		} else {
-			break;
-		}
-	}
-	return true;
+	if (behind != NULL)
+		t->p = behind;
+	return behind != NULL;
 }
 
 static bool
@@ -174,8 +154,10 @@ take_dotted(struct text *t, struct spec *spec, bool quoted)
 {
 	for (;;) {
 		if (!skip_cfws(t) ||
-		    !(quoted ? take_word(t, spec) : take_atom(t, spec)) ||
-		    !skip_cfws(t))
+		    !(quoted ? take_word(t, spec) : take_atom(t, spec)))
+			return false;
+		spec->word_end = t->p;
+		if (!skip_cfws(t))
 			return false;
 		if (!at(t, '.'))
 			return true;
@@ -189,7 +171,9 @@ take_spec(struct text *t, struct spec *spec)
 {
 	if (!take_dotted(t, spec, true))
 		return false;
-	if (!at(t, '@'))
+	spec->local_end = spec->word_end;
+	spec->has_domain = at(t, '@');
+	if (!spec->has_domain)
 		return true;
 	put(spec, *t->p++);
 	if (!skip_cfws(t))
@@ -199,17 +183,12 @@ take_spec(struct text *t, struct spec *spec)
 	return take_dotted(t, spec, false);
 }
 
+/* Up to an octet that no phrase holds */
 static bool
-at_end_of_address(const struct text *t)
-{
-	return t->p == t->end || *t->p == ',';
-}
-
-static bool
-skip_phrase(struct text *t)
+skip_phrase(struct text *t, char until)
 {
 	while (skip_cfws(t)) {
-		if (at(t, '<'))
+		if (at(t, until))
 			return true;
 		if (at(t, '.'))
 			t->p++;
@@ -219,43 +198,143 @@ skip_phrase(struct text *t)
 	return false;
 }
 
+/* obs-route of 4.4: domains, each behind an "@", and a colon */
 static bool
-take_angle(struct text *t, struct spec *spec)
+skip_route(struct text *t)
 {
-	if (!skip_phrase(t))
+	char domain[ADDRESS_MAX];
+
+	while (skip_cfws(t)) {
+		struct spec spec = { .out = domain };
+
+		if (at(t, ':')) {
+			t->p++;
+			return true;
+		}
+		if (at(t, ',')) {
+			t->p++;
+			continue;
+		}
+		if (!at(t, '@'))
+			return false;
+		t->p++;
+		if (!skip_cfws(t) || !(at(t, '[') ? take_literal(t, &spec) :
+		    take_dotted(t, &spec, false)))
+			return false;
+	}
+	return false;
+}
+
+static bool
+take_angle(struct text *t, struct spec *spec, bool routes)
+{
+	if (!skip_phrase(t, '<'))
 		return false;
 	t->p++;
+	if (!skip_cfws(t) || (routes && at(t, '@') && !skip_route(t)))
+		return false;
 	if (!take_spec(t, spec) || !at(t, '>'))
 		return false;
 	t->p++;
 	return skip_cfws(t);
 }
 
-enum address_status
-address_next(const char **p, const char *end, char address[ADDRESS_MAX + 1])
+static bool
+at_end_of_address(const struct text *t, bool in_group)
 {
-	struct text t = { *p, end };
-	struct spec spec = { .out = address };
+	return t->p == t->end || *t->p == ',' || (in_group && *t->p == ';');
+}
 
-	for (;;) {	/* empty members, 4.4 */
-		if (!skip_cfws(&t))
-			return ADDRESS_BAD;
-		if (!at(&t, ','))
-			break;
-		t.p++;
+static bool
+take_mailbox(struct text *t, struct spec *spec,
+    const struct address_list *list)
+{
+	const char *start = t->p;
+
+	if (take_spec(t, spec) && at_end_of_address(t, list->in_group))
+		return true;
+	t->p = start;
+	*spec = (struct spec){ .out = spec->out };
+	return take_angle(t, spec, list->recipients) &&
+	    at_end_of_address(t, list->in_group);
+}
+
+/* Empty members (4.4), and where groups begin and end */
+static bool
+skip_to_mailbox(struct text *t, struct address_list *list)
+{
+	while (skip_cfws(t)) {
+		if (at(t, ',')) {
+			t->p++;
+		} else if (list->in_group && at(t, ';')) {
+			t->p++;
+			list->in_group = false;
+			return skip_cfws(t) && at_end_of_address(t, false) &&
+			    skip_to_mailbox(t, list);
+		} else {
+			return true;
+		}
 	}
-	*p = t.p;
-	if (t.p == end)
-		return ADDRESS_END;
-	if (!take_spec(&t, &spec) || !at_end_of_address(&t)) {
-		t.p = *p;
-		spec = (struct spec){ .out = address };
-		if (!take_angle(&t, &spec) || !at_end_of_address(&t))
+	return false;
+}
+
+static bool
+take_group_start(struct text *t, struct address_list *list)
+{
+	if (!list->recipients || list->in_group || at(t, ':') ||
+	    !skip_phrase(t, ':'))
+		return false;
+	t->p++;
+	list->in_group = true;
+	return true;
+}
+
+enum address_status
+mailbox_next(struct address_list *list, struct mailbox *mailbox)
+{
+	struct text t = { list->p, list->end };
+	struct spec spec = { .out = mailbox->address };
+
+	for (;;) {
+		if (!skip_to_mailbox(&t, list))
+			return ADDRESS_BAD;
+		list->p = t.p;
+		if (t.p == t.end)
+			return list->in_group ? ADDRESS_BAD : ADDRESS_END;
+		if (take_mailbox(&t, &spec, list))
+			break;
+		t.p = list->p;
+		spec = (struct spec){ .out = mailbox->address };
+		if (!take_group_start(&t, list))
 			return ADDRESS_BAD;
 	}
 	if (spec.bad || spec.len == 0)
 		return ADDRESS_BAD;
-	address[spec.len] = '\0';
-	*p = t.p;
+	mailbox->address[spec.len] = '\0';
+	mailbox->local_end = spec.local_end;
+	mailbox->has_domain = spec.has_domain;
+	list->p = t.p;
 	return ADDRESS_ONE;
+}
+
+enum address_status
+address_next(const char **p, const char *end, char address[ADDRESS_MAX + 1])
+{
+	struct address_list list = { .p = *p, .end = end };
+	struct mailbox mailbox;
+	enum address_status status = mailbox_next(&list, &mailbox);
+
+	*p = list.p;
+	if (status == ADDRESS_ONE)
+		memcpy(address, mailbox.address, strlen(mailbox.address) + 1);
+	return status;
+}
+
+bool
+address_is_qualified(const struct mailbox *mailbox)
+{
+	const char *at = strrchr(mailbox->address, '@');
+
+	return mailbox->has_domain && at != NULL &&
+	    (at[1] == '[' || strchr(at, '.') != NULL);
 }

@@ -1,14 +1,12 @@
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "message/address.h"
 #include "message/check.h"
+#include "message/complete.h"
 #include "message/header.h"
 #include "message/policy.h"
-
-struct author {
-	const char *user, *domain, *senders;
-};
 
 static enum check_status
 at_most_once(const char *header, size_t len, char *what)
@@ -29,61 +27,212 @@ at_most_once(const char *header, size_t len, char *what)
 	return CHECK_OK;
 }
 
-static bool
-is_allowed(const struct author *author, const char *address)
+/* The address with the domain it will be given */
+static void
+whole_address(const struct mailbox *mailbox, const char *domain,
+    char buf[WHOLE_ADDRESS_SIZE])
 {
-	char whole[2 * ADDRESS_MAX];
-	bool bare = strrchr(address, '@') == NULL;
+	bool bare = !mailbox->has_domain && domain[0] != '\0';
 
-	snprintf(whole, sizeof(whole), "%s%s%s", address, bare ? "@" : "",
-	    bare ? author->domain : "");
-	return policy_allows(author->user, author->domain, author->senders,
-	    bare && author->domain[0] == '\0' ? address : whole);
+	snprintf(buf, WHOLE_ADDRESS_SIZE, "%s%s%s", mailbox->address,
+	    bare ? "@" : "", bare ? domain : "");
 }
 
-/* Each address of the field; *count gets their number, 0 without the field. */
+static bool
+is_allowed(const struct author *author, const struct mailbox *mailbox)
+{
+	char whole[WHOLE_ADDRESS_SIZE];
+
+	whole_address(mailbox, author->domain, whole);
+	return policy_allows(author->user, author->domain, author->senders,
+	    whole);
+}
+
+/* Each address of a field that names authors; *count gets their number. */
 static enum check_status
-check_field(const char *header, size_t len, const char *name,
+check_authors(const char *header, size_t len, const char *name,
     const struct author *author, unsigned *count, char *what)
 {
+	struct address_list list = { 0 };
 	enum address_status status;
-	const char *value, *end;
+	struct mailbox mailbox;
 	size_t pos = 0, n;
 
 	*count = 0;
-	if (!header_find(header, len, name, &pos, &value, &n))
+	if (!header_find(header, len, name, &pos, &list.p, &n))
 		return CHECK_OK;
-	end = value + n;
-	while ((status = address_next(&value, end, what)) == ADDRESS_ONE) {
-		(*count)++;
-		if (!is_allowed(author, what))
+	list.end = list.p + n;
+	while ((status = mailbox_next(&list, &mailbox)) == ADDRESS_ONE) {
+		++*count;
+		if (!is_allowed(author, &mailbox)) {
+			strcpy(what, mailbox.address);
 			return CHECK_NOT_ALLOWED;
+		}
 	}
 	if (status == ADDRESS_END && *count > 0)
 		return CHECK_OK;
-	snprintf(what, ADDRESS_MAX + 1, "%s", name);
+	strcpy(what, name);
 	return CHECK_MALFORMED;
 }
 
-enum check_status
-check_header(const char *header, size_t len, const char *user,
-    const char *domain, const char *senders, char what[ADDRESS_MAX + 1])
+/* One address, or none if the field may be missing */
+static enum check_status
+check_sender(const char *header, size_t len, const char *name,
+    const struct author *author, unsigned *count, char *what)
 {
-	struct author author = { user, domain, senders };
-	enum check_status status = at_most_once(header, len, what);
-	unsigned authors, sender;
+	enum check_status status = check_authors(header, len, name, author,
+	    count, what);
 
+	if (status != CHECK_OK || *count <= 1)
+		return status;
+	strcpy(what, name);
+	return CHECK_MALFORMED;
+}
+
+/*
+ * The length of the header up to the end of its first block of resent fields
+ * (RFC 5322 3.6.6): those behind it are from others, who resent it before.
+ */
+static size_t
+first_resent_block(const char *header, size_t len)
+{
+	bool begun = false, from = false, resent, resent_from;
+	size_t pos = 0, before = 0;
+	struct field f;
+
+	while (header_next(header, len, &pos, &f)) {
+		resent = f.name_len > 7 &&
+		    strncasecmp(f.start, "Resent-", 7) == 0;
+		resent_from = field_is(&f, "Resent-From");
+		if (begun && (!resent || (resent_from && from)))
+			return before;
+		begun = begun || resent;
+		from = from || resent_from;
+		before = pos;
+	}
+	return len;
+}
+
+/* Whoever resends a message is as much its author as who wrote it. */
+static enum check_status
+check_resent(const char *header, size_t len, const struct author *author,
+    char *what)
+{
+	enum check_status status;
+	unsigned count;
+
+	status = check_authors(header, len, "Resent-From", author, &count,
+	    what);
 	if (status == CHECK_OK)
-		status = check_field(header, len, "From", &author, &authors,
-		    what);
+		status = check_sender(header, first_resent_block(header, len),
+		    "Resent-Sender", author, &count, what);
+	return status;
+}
+
+static bool
+will_be_qualified(const struct field *f, const char *domain)
+{
+	struct address_list list = { .p = f->value,
+	    .end = f->value + f->value_len, .recipients = true };
+	enum address_status status;
+	struct mailbox mailbox;
+	bool good = true;
+
+	while ((status = mailbox_next(&list, &mailbox)) == ADDRESS_ONE)
+		good = good && (mailbox.has_domain ?
+		    address_is_qualified(&mailbox) : domain[0] != '\0');
+	return good || status == ADDRESS_BAD;	/* what is it, then? */
+}
+
+static enum check_status
+check_domains(const char *header, size_t len, const char *domain, char *what)
+{
+	struct field f;
+	size_t pos = 0;
+
+	while (header_next(header, len, &pos, &f)) {
+		if (!complete_has_addresses(&f) ||
+		    will_be_qualified(&f, domain))
+			continue;
+		snprintf(what, ADDRESS_MAX + 1, "%.*s", (int)f.name_len,
+		    f.start);
+		return CHECK_UNQUALIFIED;
+	}
+	return CHECK_OK;
+}
+
+/* `senders any`, or *: then no address says who the user is. */
+static bool
+may_be_anybody(const char *senders)
+{
+	size_t n;
+
+	for (; *senders != '\0'; senders += n + (senders[n] != '\0')) {
+		n = strcspn(senders, " ,");
+		if (n == 1 && *senders == '*')
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Who of several authors has sent it (RFC 5322 3.6.2): the envelope's sender
+ * if he is one of them, else the first, for all of them are the user.
+ */
+static enum check_status
+choose_sender(const char *header, size_t len, const struct author *author,
+    char sender[WHOLE_ADDRESS_SIZE])
+{
+	char own[ADDRESS_MAX + 1] = "", whole[WHOLE_ADDRESS_SIZE];
+	const char *p = author->from;
+	struct address_list list = { 0 };
+	struct mailbox mailbox;
+	size_t pos = 0, n = 0;
+
+	if (address_next(&p, p + strlen(p), own) != ADDRESS_ONE)
+		own[0] = '\0';
+	header_find(header, len, "From", &pos, &list.p, &n);
+	list.end = list.p + n;
+	while (mailbox_next(&list, &mailbox) == ADDRESS_ONE) {
+		whole_address(&mailbox, author->domain, whole);
+		if (sender[0] == '\0' || strcasecmp(whole, own) == 0)
+			strcpy(sender, whole);
+		if (strcasecmp(whole, own) == 0)
+			return CHECK_OK;
+	}
+	if (!may_be_anybody(author->senders))
+		return CHECK_OK;
+	sender[0] = '\0';
+	return CHECK_NO_SENDER;
+}
+
+enum check_status
+check_header(const char *header, size_t len, const struct author *author,
+    struct check *check)
+{
+	enum check_status status;
+	unsigned authors = 0, senders = 0;
+
+	memset(check, 0, sizeof(*check));
+	status = at_most_once(header, len, check->what);
 	if (status == CHECK_OK)
-		status = check_field(header, len, "Sender", &author, &sender,
-		    what);
+		status = check_authors(header, len, "From", author, &authors,
+		    check->what);
+	if (status == CHECK_OK)
+		status = check_sender(header, len, "Sender", author, &senders,
+		    check->what);
+	if (status == CHECK_OK)
+		status = check_resent(header, len, author, check->what);
+	if (status == CHECK_OK)
+		status = check_domains(header, len, author->domain,
+		    check->what);
 	if (status != CHECK_OK)
 		return status;
-	if (sender > 1) {
-		snprintf(what, ADDRESS_MAX + 1, "Sender");
-		return CHECK_MALFORMED;
-	}
-	return authors > 1 && sender == 0 ? CHECK_NO_SENDER : CHECK_OK;
+	if (authors == 0 && author->from[0] == '\0')
+		return CHECK_NO_FROM;
+	if (authors == 0)
+		snprintf(check->from, sizeof(check->from), "%s", author->from);
+	if (authors > 1 && senders == 0)
+		return choose_sender(header, len, author, check->sender);
+	return CHECK_OK;
 }

@@ -84,25 +84,43 @@ field_end(const char *buf, size_t len, size_t pos)
 }
 
 bool
+header_next(const char *buf, size_t len, size_t *pos, struct field *f)
+{
+	const char *colon;
+
+	if (*pos >= len)
+		return false;
+	f->start = buf + *pos;
+	*pos = field_end(buf, len, *pos);
+	f->len = (size_t)(buf + *pos - f->start);
+	f->name_len = field_name(f->start, f->len);
+	colon = memchr(f->start, ':', f->len);
+	f->value = f->name_len > 0 && colon != NULL ? colon + 1 : f->start;
+	f->value_len = f->len - (size_t)(f->value - f->start);
+	while (f->value_len > 0 && (f->value[f->value_len - 1] == '\n' ||
+	    f->value[f->value_len - 1] == '\r'))
+		f->value_len--;
+	return true;
+}
+
+bool
+field_is(const struct field *f, const char *name)
+{
+	return f->name_len == strlen(name) && f->name_len > 0 &&
+	    strncasecmp(f->start, name, f->name_len) == 0;
+}
+
+bool
 header_find(const char *buf, size_t len, const char *name, size_t *pos,
     const char **value, size_t *value_len)
 {
-	size_t start, end, n, want = strlen(name);
-	const char *colon;
+	struct field f;
 
-	while (*pos < len) {
-		start = *pos;
-		end = field_end(buf, len, start);
-		*pos = end;
-		n = field_name(buf + start, end - start);
-		if (n != want || strncasecmp(buf + start, name, n) != 0)
+	while (header_next(buf, len, pos, &f)) {
+		if (!field_is(&f, name))
 			continue;
-		colon = memchr(buf + start, ':', end - start);
-		*value = colon + 1;
-		*value_len = (size_t)(buf + end - *value);
-		while (*value_len > 0 && ((*value)[*value_len - 1] == '\n' ||
-		    (*value)[*value_len - 1] == '\r'))
-			(*value_len)--;
+		*value = f.value;
+		*value_len = f.value_len;
 		return true;
 	}
 	return false;

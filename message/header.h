@@ -24,6 +24,20 @@ struct header {
  */
 void header_scan(struct header *, const char *buf, size_t n, bool final);
 
+/* A field with all its folded lines, CRLF included */
+struct field {
+	const char *start;	/* of the name */
+	size_t len, name_len;
+	const char *value;	/* keeps its folding, without the last CRLF */
+	size_t value_len;
+};
+
+/* The field at *pos (start with 0), which is moved on; false at the end. */
+bool header_next(const char *buf, size_t len, size_t *pos, struct field *);
+
+/* In any case of letters */
+bool field_is(const struct field *, const char *name);
+
 /*
  * Finds the next field of that name at or behind *pos (start with 0); the
  * value keeps its folding, without the last CRLF. False if there is none.

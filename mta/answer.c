@@ -93,7 +93,11 @@ answer_for_client(const struct answer *answer, int *code, char *buf,
 	const char *p = answer->text, *lf;
 	size_t len = 0, n;
 
-	*code = answer->code == 421 ? 451 : answer->code;
+	*code = answer->code;
+	if (*code == 421)
+		*code = 451;
+	else if (*code == 521)	/* RFC 6409 7 */
+		*code = 554;
 	for (;; p = lf + 1) {
 		lf = strchr(p, '\n');
 		n = lf == NULL ? strlen(p) : (size_t)(lf - p);

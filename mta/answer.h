@@ -31,7 +31,7 @@ enum answer_status answer_line(struct answer *, const char *line, size_t n);
 /*
  * Makes it fit for our client: an enhanced code on each line where the next
  * server gave none (RFC 2034), and no 421, which would speak of our own
- * connection. buf takes ANSWER_MAX + 1 + room; returns the length.
+ * connection, nor 521. buf takes ANSWER_MAX + 1 + room; returns the length.
  */
 size_t answer_for_client(const struct answer *, int *code, char *buf,
     size_t size);

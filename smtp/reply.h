@@ -79,6 +79,8 @@ enum reply {
 	R_HEADER_TOO_BIG, /* %s: the limit in octets */
 	R_FIELD_TWICE,	/* %s: its name */
 	R_FIELD_MALFORMED, /* %s: its name */
+	R_FIELD_UNQUALIFIED, /* %s: its name */
+	R_NO_FROM_FIELD,
 	R_NO_SENDER_FIELD,
 	R_LOOP,
 	R_EIGHT_BIT,

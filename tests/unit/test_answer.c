@@ -52,6 +52,8 @@ static const struct {
 { { "421 4.3.2 Going down" }, { 0 }, ANSWER_DONE, 421, "4.3.2 Going down",
   451, "4.3.2 Going down" },
 { { "421 Bye" }, { 0 }, ANSWER_DONE, 421, "Bye", 451, "4.0.0 Bye" },
+/* 521 is not for submission, RFC 6409 7 */
+{ { "521 5.3.2 No" }, { 0 }, ANSWER_DONE, 521, "5.3.2 No", 554, "5.3.2 No" },
 /* octets */
 { { "550 a\033[31m\177\303\266\tb" }, { 0 }, ANSWER_DONE, 550,
   "a?[31m????b", 550, "5.0.0 a?[31m????b" },
