@@ -251,6 +251,15 @@ bear_session(int client, const struct birth *who)
 	close(pair[0]);
 }
 
+/* A proxy's clients are counted by themselves, when it has named them. */
+static bool
+is_over_limit(const char *client, size_t same)
+{
+	const struct config *conf = &nursery.service->conf;
+
+	return same >= conf->max_per_source && !config_trusts(conf, client);
+}
+
 static void
 welcome(int fd, bool tls)
 {
@@ -267,7 +276,7 @@ welcome(int fd, bool tls)
 	census_count(who.client, &all, &same);
 	if (all >= conf->max_connections)
 		turn_away(fd, tls, who.client, "max-connections");
-	else if (same >= conf->max_per_source)
+	else if (is_over_limit(who.client, same))
 		turn_away(fd, tls, who.client, "max-connections-per-source");
 	else
 		bear_session(fd, &who);
@@ -372,6 +381,33 @@ kill_child(struct frame *frame)
 		}
 }
 
+/* A session speaks for a client behind a proxy: may that one come? */
+static void
+count_client(struct frame *frame)
+{
+	char address[CLIENT_SIZE];
+	unsigned char buf[16];
+	struct unpack unpack;
+	struct pack pack;
+	size_t i, all, same;
+	pid_t pid;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	pid = (pid_t)unpack_u32(&unpack);
+	unpack_string(&unpack, address, sizeof(address));
+	for (i = 0; i < nursery.n && nursery.children[i].pid != pid; i++)
+		;
+	if (i == nursery.n || nursery.children[i].role != ROLE_SESSION)
+		return;		/* gone meanwhile */
+	census_remove(pid);
+	census_count(address, &all, &same);
+	census_add(pid, address);
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u32(&pack, (uint32_t)pid);
+	pack_u8(&pack, !is_over_limit(address, same));
+	tell(N_CLIENT, &pack, -1);
+}
+
 static void
 obey(struct frame *frame)
 {
@@ -381,6 +417,8 @@ obey(struct frame *frame)
 		stop_serving();
 	else if (frame->type == M_FORK_RELAY)
 		bear_relay(frame);
+	else if (frame->type == M_CLIENT)
+		count_client(frame);
 	else if (frame->type == M_KILL)
 		kill_child(frame);
 }
