@@ -261,16 +261,13 @@ is_over_limit(const char *client, size_t same)
 }
 
 static void
-welcome(int fd, bool tls)
+welcome(int fd, const struct sockaddr_storage *ss, bool tls)
 {
 	const struct config *conf = &nursery.service->conf;
-	struct sockaddr_storage ss = { 0 };
-	socklen_t len = sizeof(ss);
 	struct birth who;
 	size_t all, same;
 
-	getpeername(fd, (struct sockaddr *)&ss, &len);
-	client_text(&ss, who.client, sizeof(who.client));
+	client_text(ss, who.client, sizeof(who.client));
 	random_id(who.id);
 	who.tls = tls;
 	census_count(who.client, &all, &same);
@@ -285,14 +282,19 @@ welcome(int fd, bool tls)
 static void
 accept_some(size_t i)
 {
+	struct sockaddr_storage ss;
+	socklen_t len;
 	int fd, burst;
 
 	for (burst = 0; burst < ACCEPT_BURST; burst++) {
-		fd = accept4(nursery.sockets.listening[i], NULL, NULL,
-		    SOCK_CLOEXEC);
+		memset(&ss, 0, sizeof(ss));
+		len = sizeof(ss);
+		/* getpeername(2) would not know of one that has gone again */
+		fd = accept4(nursery.sockets.listening[i],
+		    (struct sockaddr *)&ss, &len, SOCK_CLOEXEC);
 		if (fd == -1)
 			return;
-		welcome(fd, nursery.sockets.tls[i]);
+		welcome(fd, &ss, nursery.sockets.tls[i]);
 	}
 }
 
@@ -301,6 +303,8 @@ accept_some(size_t i)
 static void
 begin_serving(struct frame *frame)
 {
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss);
 	struct unpack unpack;
 
 	unpack_start(&unpack, frame->data, frame->len);
@@ -308,7 +312,8 @@ begin_serving(struct frame *frame)
 	nursery.serving = !nursery.stopping;
 	if (nursery.sockets.connected == -1)
 		return;
-	welcome(nursery.sockets.connected, nursery.sockets.connected_tls);
+	getpeername(nursery.sockets.connected, (struct sockaddr *)&ss, &len);
+	welcome(nursery.sockets.connected, &ss, nursery.sockets.connected_tls);
 	nursery.sockets.connected = -1;
 	nursery.stopping = true;
 	nursery.serving = false;

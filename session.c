@@ -27,6 +27,13 @@ log_begin(struct log_line *line, const char *event)
 	log_str(line, "client", session.who.client);
 }
 
+/* Whether its coming and going is: not that of a proxy's health checks. */
+static bool
+is_noted(void)
+{
+	return !session.quiet || log_verbose();
+}
+
 static void
 log_close(void)
 {
@@ -49,7 +56,7 @@ finish(void)
 		log_str(&line, "reason", session.end);
 		log_end(&line);
 	}
-	if (!session.quiet || session.messages > 0 || log_verbose())
+	if (is_noted() || session.messages > 0)
 		log_close();
 	stream_close(&session.client);
 	_exit(0);
@@ -107,14 +114,18 @@ go_on_handshake(void)
 	if (n == STREAM_AGAIN)
 		return;
 	if (n == STREAM_ERROR) {
-		log_begin(&line, "tls-failed");
-		log_str(&line, "reason", session.client.error);
-		log_end(&line);
+		/* a proxy's health check begins none */
+		if (is_noted() || session.client.raw_taken > 0) {
+			log_begin(&line, "tls-failed");
+			log_str(&line, "reason", session.client.error);
+			log_end(&line);
+		}
 		session_finish("tls handshake failed");
 	}
 	session.handshaking = false;
 	session.readable = true;
-	log_tls();
+	if (is_noted())
+		log_tls();
 	touch();
 	smtp_tls_done(&session.smtp);
 	if (at_once)
@@ -441,7 +452,7 @@ session_welcome(void)
 {
 	struct log_line line;
 
-	if (!session.quiet || log_verbose()) {
+	if (is_noted()) {
 		log_begin(&line, "connect");
 		if (session.proxy[0] != '\0')
 			log_str(&line, "proxy", session.proxy);
