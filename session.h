@@ -29,7 +29,7 @@ struct session {
 	bool client_eof, readable;	/* more may be there without polling */
 	bool handshaking;
 	enum arrival arrival;
-	char named[CLIENT_SIZE];	/* the client that the monitor shall take */
+	char named[CLIENT_SIZE];	/* whom the monitor is asked to take */
 	char proxy[CLIENT_SIZE];	/* who has named it, "": nobody */
 	bool quiet;			/* no line for its coming and going */
 	int monitor;
