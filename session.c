@@ -258,12 +258,17 @@ work(void)
 	return false;
 }
 
-/* Best effort: the client may not be there to read it. */
+/*
+ * Best effort: the client may not be there to read it. Where TLS comes at once
+ * nothing is said before it.
+ */
 void
 session_last_word(enum reply r, const char *why)
 {
+	bool early = session.arrival != ARRIVAL_DONE && session.who.tls;
+
 	session.end = why;
-	if (!session.handshaking) {
+	if (!session.handshaking && !early) {
 		smtp_close(&session.smtp, r);
 		write_client();
 	}

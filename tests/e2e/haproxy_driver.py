@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from common_driver import (SLOW, Client, Unexpected, at_end, begin, daemon,
+from common_driver import (HERE, SLOW, Client, Unexpected, at_end, begin, daemon,
                            end, expect, give_envelope, leave, report, say,
                            skip, talk, wait, write)
 from robust_case import Place, alone, requirement
@@ -28,6 +28,14 @@ exec "$@"
 BEHIND = ["trusted-proxy 127.0.0.1", "proxy-protocol yes",
           "max-connections-per-source 3",
           "auth %s %s/checkpassword-file {users}" % (HELPER, BUILD)]
+DEFAULTS = """
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    timeout check 5s
+"""
 
 
 class Haproxy:
@@ -46,16 +54,11 @@ class Haproxy:
         for name, port in self.port.items():
             text = text.replace("{%s}" % name, str(port))
         self.socket = T + "/%s.sock" % names[0]
-        self.path = write(T + "/%s.cfg" % names[0], """\
-global
-    stats socket %s
-defaults
-    mode tcp
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-    timeout check 5s
-""" % self.socket + text)
+        if "defaults" not in text:
+            text = DEFAULTS + text
+        self.path = write(T + "/%s.cfg" % names[0],
+                          "global\n    stats socket %s\n%s" % (
+                              self.socket, text))
 
     def __enter__(self):
         for s in self.reserved:
@@ -200,17 +203,23 @@ def client(a, port, source, how, wrong):
 
 # Two instances are one service
 
-BALANCED = """
-listen service
-    bind 127.0.0.1:{service}
-    balance roundrobin
-    option redispatch
-    retries 3
-    option smtpchk EHLO haproxy
-    default-server send-proxy-v2 check check-send-proxy inter 200 fall 2 rise 1
-    server a {a.port}
-    server b {b.port}
-"""
+def from_manual():
+    """The example of smtpsubmitd.conf(5), with our ports and in a hurry."""
+    with open(os.path.join(HERE, "..", "..", "man",
+                           "smtpsubmitd.conf.5")) as f:
+        text = f.read().partition("\n.Ss HAProxy in front\n")[2]
+    text = re.search(r"(?m)^(defaults\n.*?)^\.Ed", text, re.S)[1]
+    for old, new in [("inter 2s", "inter 200 fall 2 rise 1"),
+                     ("192.0.2.11:587", "{a.port}"),
+                     ("192.0.2.12:587", "{b.port}"),
+                     ("192.0.2.11:465", "{a.tlsport}"),
+                     ("192.0.2.12:465", "{b.tlsport}"),
+                     ("bind :587", "bind 127.0.0.1:{submission}"),
+                     ("bind :465", "bind 127.0.0.1:{submissions}")]:
+        if old not in text:
+            raise RuntimeError("no %s in the manual's example" % old)
+        text = text.replace(old, new)
+    return text
 
 
 def two_instances():
@@ -218,11 +227,16 @@ def two_instances():
             alone(PLACE.house("a", BEHIND)) as a:
         for h in a, b:
             h.daemon.dial("port").close()
-        with Haproxy(BALANCED, a=a, b=b) as proxy:
-            port = proxy.port["service"]
-            wait(5, lambda: set(proxy.stat("service", "status").values()) ==
-                 {"UP"})
-            told = spread(a, b, port)
+        with Haproxy(from_manual(), a=a, b=b) as proxy:
+            port = proxy.port["submission"]
+            up = ["UP", "UP"]
+            report(wait(5, lambda: [
+                *proxy.stat("submission", "status").values()] == up and [
+                *proxy.stat("submissions", "status").values()] == up),
+                "HAProxy as in the manual sees both instances",
+                proxy.stat("submission", "last_chk"),
+                proxy.stat("submissions", "last_chk"))
+            told = spread(a, b, proxy)
             killed(a, b, proxy, port, told)
 
 
@@ -232,16 +246,19 @@ def accepted(*houses):
             for h in houses for m in h.relay.completed]
 
 
-def spread(a, b, port):
+def spread(a, b, proxy):
     told = []
+    ways = [("starttls", proxy.port["submission"]),
+            ("tls", proxy.port["submissions"])]
     with requirement("HAProxy spreads sessions over two instances", b) as w:
-        for i in range(10):
-            c = come(port, "127.0.0.%d" % (50 + i), "starttls")
+        for i in range(12):
+            how, port = ways[i % 2]
+            c = come(port, "127.0.0.%d" % (50 + i), how)
             log_in(c)
             send(c, "spread %d" % i)
             told.append("spread %d" % i)
             leave(c)
-        if len(sessions(a)) != 5 or len(sessions(b)) != 5:
+        if len(sessions(a)) != 6 or len(sessions(b)) != 6:
             w.append("%d and %d" % (len(sessions(a)), len(sessions(b))))
         if sorted(accepted(a, b)) != sorted(told):
             w.append("%s instead of %s" % (accepted(a, b), told))
@@ -296,9 +313,9 @@ def killed(a, b, proxy, port, told):
         if sorted(accepted(a, b)) != sorted(told):
             wrong.append("%s instead of %s" % (
                 sorted(accepted(a, b)), sorted(told)))
-    report(wait(5, lambda: proxy.stat("service", "status") ==
-                {"a": "DOWN", "b": "UP"}), "HAProxy sees which one is gone",
-           proxy.stat("service", "status"))
+    report(wait(5, lambda: proxy.stat("submission", "status") ==
+                {"one": "DOWN", "two": "UP"}), "HAProxy sees which one is gone",
+           proxy.stat("submission", "status"))
 
 
 # Health checks
