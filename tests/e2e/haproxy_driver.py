@@ -204,12 +204,13 @@ def client(a, port, source, how, wrong):
 # Two instances are one service
 
 def from_manual():
-    """The example of smtpsubmitd.conf(5), with our ports and in a hurry."""
+    """The example of smtpsubmitd.conf(5), with our ports and in a hurry, but
+    with time for a handshake: HAProxy waits no longer than `inter` for it."""
     with open(os.path.join(HERE, "..", "..", "man",
                            "smtpsubmitd.conf.5")) as f:
         text = f.read().partition("\n.Ss HAProxy in front\n")[2]
     text = re.search(r"(?m)^(defaults\n.*?)^\.Ed", text, re.S)[1]
-    for old, new in [("inter 2s", "inter 200 fall 2 rise 1"),
+    for old, new in [("inter 2s", "inter 800 fall 2 rise 1"),
                      ("192.0.2.11:587", "{a.port}"),
                      ("192.0.2.12:587", "{b.port}"),
                      ("192.0.2.11:465", "{a.tlsport}"),
@@ -334,7 +335,7 @@ backend tcp_v1
 backend tcp_465
     server a {a.tlsport} send-proxy-v2 check check-send-proxy inter 100
 backend tls_465
-    server a {a.tlsport} send-proxy-v2 check check-send-proxy check-ssl inter 100 verify none
+    server a {a.tlsport} send-proxy-v2 check check-send-proxy check-ssl inter 800 verify none
 listen checks
     bind 127.0.0.1:{checks}
     server a {a.port} check port {bare} inter 100
