@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -399,6 +400,28 @@ def limits(a, proxy):
         leave(c)
 
 
+def next_generation(a, proxy):
+    """What the proxy has named is known to those that come after, too."""
+    with requirement("a new generation counts the clients of HAProxy that "
+                     "the old one has", a) as wrong, \
+            contextlib.ExitStack() as held:
+        for _ in range(3):
+            held.callback(come(proxy.port["front"], "127.0.0.98").hang_up)
+        before = a.daemon.log().count("event=generation ")
+        a.daemon.process.send_signal(signal.SIGHUP)
+        if not wait(10, lambda: a.daemon.log().count("event=generation ") >=
+                    before + 2):
+            wrong.append("no new generation")
+        got = "nothing"
+        with contextlib.suppress(Unexpected):
+            come(proxy.port["front"], "127.0.0.98").hang_up()
+            got = "a greeting"
+        if got != "nothing" or not wait(3, lambda: re.search(
+                "event=turned-away client=127.0.0.98", a.daemon.log())):
+            wrong.append("the fourth gets " + got)
+        leave(come(proxy.port["front"], "127.0.0.99"))
+
+
 V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\7\x7f\0\0\1\4\0\2\x4b"
 
 
@@ -469,6 +492,7 @@ def one_house():
         with Haproxy(FRONT, a=a) as proxy:
             limits(a, proxy)
             forged(a, proxy)
+            next_generation(a, proxy)
             waiting(a, proxy)
 
 
