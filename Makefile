@@ -25,19 +25,20 @@ COMPILE	= $(CC) -std=c17 $(WARN) $(HARDEN) $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS)
 LINK	= $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS)
 
 # what is pure: no I/O, linked into the unit tests and the fuzz harnesses too
-PURE	= base/conf.o base/ipc.o \
+PURE	= base/conf.o base/ipc.o base/network.o \
 	smtp/auth.o smtp/body.o smtp/command.o smtp/content.o smtp/ehlo.o \
 	smtp/envelope.o smtp/greeting.o smtp/input.o smtp/param.o \
-	smtp/path.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
+	smtp/path.o smtp/proxy.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
+	smtp/xclient.o \
 	message/address.o message/cfws.o message/check.o message/complete.o \
 	message/content.o message/date.o message/header.o message/policy.o \
 	message/trace.o \
 	mta/answer.o mta/referral.o mta/route.o
 PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o
-DAEMON	= smtpsubmitd.o activation.o auth.o broker.o census.o envelope.o \
+DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o envelope.o \
 	errands.o fetcher.o generation.o ledger.o lifetime.o login.o monitor.o nexthop.o \
-	nursery.o order.o pending.o probe.o relay.o session.o state.o transfer.o \
+	nursery.o order.o origin.o pending.o probe.o relay.o session.o state.o transfer.o \
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
 	base/clock.o base/log.o base/pin.o base/secret.o base/spawn.o base/stream.o base/tls.o \
 	mta/body.o mta/client.o mta/hello.o mta/login.o mta/maildir.o sandbox/close.o $(FENCE) $(PURE) $(PURE_IMAP)

@@ -399,6 +399,8 @@ errand_hear_monitor(void)
 	}
 	if (frame->type == S_AUTH && frame->fd == -1)
 		take_verdict(frame);
+	else if (frame->type == S_CLIENT)
+		arrival_hear_monitor(frame);
 	else if (frame->type == S_RELAY)
 		take_relay(frame->fd);
 	else if (frame->type == S_FETCH)
@@ -410,4 +412,4 @@ errand_hear_monitor(void)
 }
 
 const struct smtp_ops errands = { relay_room, relay_command, relay_body,
-    fetch, ask_auth };
+    fetch, ask_auth, arrival_client };

@@ -13,15 +13,19 @@ enum frame_type {
 	N_DIED,		/* u32 pid, u32 wait status, u8 role, u8 killed by us */
 	N_RELAY,	/* u32 ticket, u32 pid, 0: could not be born
 			   [fd: our end of its channel] */
+	N_CLIENT,	/* u32 pid, u8 within the limit: answers M_CLIENT */
 
 	/* monitor -> nursery */
 	M_SERVE,	/* what the next server offers (ehlo_pack): accept */
 	M_STOP,		/* accept no more */
 	M_KILL,		/* u32 pid: it broke the rules */
 	M_FORK_RELAY,	/* u32 ticket, u8 role */
+	M_CLIENT,	/* u32 pid, str client: whom that session serves */
 
 	/* session -> monitor, each with its answer under the same type */
 	S_SIGN,		/* u8 key, u8 kind, u8 padding, bytes -> bytes */
+	S_CLIENT,	/* str client, of a trusted proxy's session -> u8
+			   within the limit */
 	S_AUTH,		/* bytes login, bytes password -> u8 auth_verdict; if
 			   it is AUTH_YES also u64 max size of a message, 0:
 			   as configured, and what the next server offers */

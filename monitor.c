@@ -138,6 +138,8 @@ static const struct request {
 	const char *(*answer)(struct client *, struct unpack *);
 } requests[] = {
 	{ S_SIGN, BEFORE_LOGIN, 1, answer_sign },
+	/* of proxies in a row, each of which must be trusted */
+	{ S_CLIENT, BEFORE_LOGIN, 2, origin_request },
 	{ S_AUTH, BEFORE_LOGIN, 100, login_request },
 	/* a new one only after the death of the one before */
 	{ S_RELAY, AFTER_LOGIN, 10, answer_relay },
@@ -158,6 +160,9 @@ handle_request(struct client *client, struct frame *frame)
 	if (request == NULL || frame->fd != -1)
 		return "unknown request";
 	i = (size_t)(request - requests);
+	if (client->origin == ORIGIN_ASKED ||
+	    client->origin == ORIGIN_REFUSED)
+		return "request before its client is welcome";
 	if (!(request->when & (client->authenticated ? AFTER_LOGIN :
 	    BEFORE_LOGIN)))
 		return "request at the wrong time";
@@ -263,6 +268,21 @@ register_relay(struct frame *frame)
 	broker_relay_born(ticket, pid, frame->fd);
 }
 
+static void
+register_client(struct frame *frame)
+{
+	struct unpack unpack;
+	bool welcome;
+	pid_t pid;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	pid = (pid_t)unpack_u32(&unpack);
+	welcome = unpack_u8(&unpack);
+	if (!unpack_done(&unpack))
+		fatal("the nursery sends nonsense");
+	origin_counted(pid, welcome);
+}
+
 /* A frame whose descriptor we have no room for: that child must go. */
 static void
 turn_out(struct frame *frame)
@@ -308,6 +328,8 @@ on_nursery(evutil_socket_t fd, short what, void *arg)
 		register_death(&monitor.frame);
 	else if (monitor.frame.type == N_RELAY)
 		register_relay(&monitor.frame);
+	else if (monitor.frame.type == N_CLIENT)
+		register_client(&monitor.frame);
 	else
 		fatal("the nursery sends nonsense");
 }

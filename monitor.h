@@ -1,8 +1,9 @@
 /*
  * The monitor in files: monitor.c has the loop, the sessions' request table
- * and the nursery's reports; lifetime.c signals and generations; login.c the
- * logins; broker.c the relay processes; probe.c what is known of the next
- * servers; fetcher.c imapfetch. This is what they share.
+ * and the nursery's reports; lifetime.c signals and generations; origin.c
+ * clients behind proxies; login.c the logins; broker.c the relay processes;
+ * probe.c what is known of the next servers; fetcher.c imapfetch. This is what
+ * they share.
  */
 #ifndef MONITOR_H
 #define MONITOR_H
@@ -28,6 +29,14 @@ struct relay_set {
 	struct event *readable, *limit;
 };
 
+/* Whether a proxy has named the client it speaks for. */
+enum origin {
+	ORIGIN_PEER,	/* nobody has: the client is the peer */
+	ORIGIN_ASKED,	/* the nursery is asked whether it may come */
+	ORIGIN_KNOWN,
+	ORIGIN_REFUSED	/* too many connections: nothing more is answered */
+};
+
 /* A session as the monitor knows it: its own record, never its word. */
 struct client {
 	LIST_ENTRY(client) entry;
@@ -35,6 +44,7 @@ struct client {
 	struct event *readable;
 	pid_t pid;
 	char id[SESSION_ID_SIZE], address[CLIENT_SIZE];
+	enum origin origin;
 	bool authenticated;
 	char user[USER_SIZE], senders[SENDERS_SIZE];
 	unsigned asked[8];	/* requests of each row of the table so far */
@@ -99,6 +109,10 @@ _Noreturn void lifetime_end(void);	/* the loop has ended */
 /* login.c: answers S_AUTH; NULL, or what was wrong with the request */
 const char *login_request(struct client *, struct unpack *);
 void login_tell(struct client *);	/* what it waited for is known */
+
+/* origin.c: answers S_CLIENT, likewise, when the nursery has counted it */
+const char *origin_request(struct client *, struct unpack *);
+void origin_counted(pid_t, bool welcome);
 
 /* broker.c */
 bool broker_load_secrets(char *error, size_t size);

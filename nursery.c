@@ -251,23 +251,29 @@ bear_session(int client, const struct birth *who)
 	close(pair[0]);
 }
 
-static void
-welcome(int fd, bool tls)
+/* A proxy's clients are counted by themselves, when it has named them. */
+static bool
+is_over_limit(const char *client, size_t same)
 {
 	const struct config *conf = &nursery.service->conf;
-	struct sockaddr_storage ss = { 0 };
-	socklen_t len = sizeof(ss);
+
+	return same >= conf->max_per_source && !config_trusts(conf, client);
+}
+
+static void
+welcome(int fd, const struct sockaddr_storage *ss, bool tls)
+{
+	const struct config *conf = &nursery.service->conf;
 	struct birth who;
 	size_t all, same;
 
-	getpeername(fd, (struct sockaddr *)&ss, &len);
-	client_text(&ss, who.client, sizeof(who.client));
+	client_text(ss, who.client, sizeof(who.client));
 	random_id(who.id);
 	who.tls = tls;
 	census_count(who.client, &all, &same);
 	if (all >= conf->max_connections)
 		turn_away(fd, tls, who.client, "max-connections");
-	else if (same >= conf->max_per_source)
+	else if (is_over_limit(who.client, same))
 		turn_away(fd, tls, who.client, "max-connections-per-source");
 	else
 		bear_session(fd, &who);
@@ -276,14 +282,19 @@ welcome(int fd, bool tls)
 static void
 accept_some(size_t i)
 {
+	struct sockaddr_storage ss;
+	socklen_t len;
 	int fd, burst;
 
 	for (burst = 0; burst < ACCEPT_BURST; burst++) {
-		fd = accept4(nursery.sockets.listening[i], NULL, NULL,
-		    SOCK_CLOEXEC);
+		memset(&ss, 0, sizeof(ss));
+		len = sizeof(ss);
+		/* getpeername(2) would not know of one that has gone again */
+		fd = accept4(nursery.sockets.listening[i],
+		    (struct sockaddr *)&ss, &len, SOCK_CLOEXEC);
 		if (fd == -1)
 			return;
-		welcome(fd, nursery.sockets.tls[i]);
+		welcome(fd, &ss, nursery.sockets.tls[i]);
 	}
 }
 
@@ -292,6 +303,8 @@ accept_some(size_t i)
 static void
 begin_serving(struct frame *frame)
 {
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss);
 	struct unpack unpack;
 
 	unpack_start(&unpack, frame->data, frame->len);
@@ -299,7 +312,8 @@ begin_serving(struct frame *frame)
 	nursery.serving = !nursery.stopping;
 	if (nursery.sockets.connected == -1)
 		return;
-	welcome(nursery.sockets.connected, nursery.sockets.connected_tls);
+	getpeername(nursery.sockets.connected, (struct sockaddr *)&ss, &len);
+	welcome(nursery.sockets.connected, &ss, nursery.sockets.connected_tls);
 	nursery.sockets.connected = -1;
 	nursery.stopping = true;
 	nursery.serving = false;
@@ -372,6 +386,33 @@ kill_child(struct frame *frame)
 		}
 }
 
+/* A session speaks for a client behind a proxy: may that one come? */
+static void
+count_client(struct frame *frame)
+{
+	char address[CLIENT_SIZE];
+	unsigned char buf[16];
+	struct unpack unpack;
+	struct pack pack;
+	size_t i, all, same;
+	pid_t pid;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	pid = (pid_t)unpack_u32(&unpack);
+	unpack_string(&unpack, address, sizeof(address));
+	for (i = 0; i < nursery.n && nursery.children[i].pid != pid; i++)
+		;
+	if (i == nursery.n || nursery.children[i].role != ROLE_SESSION)
+		return;		/* gone meanwhile */
+	census_remove(pid);
+	census_count(address, &all, &same);
+	census_add(pid, address);
+	pack_start(&pack, buf, sizeof(buf));
+	pack_u32(&pack, (uint32_t)pid);
+	pack_u8(&pack, !is_over_limit(address, same));
+	tell(N_CLIENT, &pack, -1);
+}
+
 static void
 obey(struct frame *frame)
 {
@@ -381,6 +422,8 @@ obey(struct frame *frame)
 		stop_serving();
 	else if (frame->type == M_FORK_RELAY)
 		bear_relay(frame);
+	else if (frame->type == M_CLIENT)
+		count_client(frame);
 	else if (frame->type == M_KILL)
 		kill_child(frame);
 }

@@ -15,8 +15,6 @@
 #include "sandbox/sandbox.h"
 #include "session.h"
 
-/* Room for the longest line and a good piece of a message. */
-#define INPUT_SIZE	(64 * 1024)
 #define HANDSHAKE_LIMIT	30000	/* ms */
 #define LEAVE_LIMIT	10000	/* ms of silence when the service stops */
 
@@ -29,6 +27,25 @@ log_begin(struct log_line *line, const char *event)
 	log_str(line, "client", session.who.client);
 }
 
+/* Whether its coming and going is: not that of a proxy's health checks. */
+static bool
+is_noted(void)
+{
+	return !session.quiet || log_verbose();
+}
+
+static void
+log_close(void)
+{
+	struct log_line line;
+
+	log_begin(&line, "close");
+	log_str(&line, "reason", session.end);
+	log_num(&line, "messages", session.messages);
+	log_num(&line, "ms", clock_ms() - session.begun);
+	log_end(&line);
+}
+
 _Noreturn static void
 finish(void)
 {
@@ -39,11 +56,8 @@ finish(void)
 		log_str(&line, "reason", session.end);
 		log_end(&line);
 	}
-	log_begin(&line, "close");
-	log_str(&line, "reason", session.end);
-	log_num(&line, "messages", session.messages);
-	log_num(&line, "ms", clock_ms() - session.begun);
-	log_end(&line);
+	if (is_noted() || session.messages > 0)
+		log_close();
 	stream_close(&session.client);
 	_exit(0);
 }
@@ -100,14 +114,18 @@ go_on_handshake(void)
 	if (n == STREAM_AGAIN)
 		return;
 	if (n == STREAM_ERROR) {
-		log_begin(&line, "tls-failed");
-		log_str(&line, "reason", session.client.error);
-		log_end(&line);
+		/* a proxy's health check begins none */
+		if (is_noted() || session.client.raw_taken > 0) {
+			log_begin(&line, "tls-failed");
+			log_str(&line, "reason", session.client.error);
+			log_end(&line);
+		}
 		session_finish("tls handshake failed");
 	}
 	session.handshaking = false;
 	session.readable = true;
-	log_tls();
+	if (is_noted())
+		log_tls();
 	touch();
 	smtp_tls_done(&session.smtp);
 	if (at_once)
@@ -240,12 +258,17 @@ work(void)
 	return false;
 }
 
-/* Best effort: the client may not be there to read it. */
+/*
+ * Best effort: the client may not be there to read it. Where TLS comes at once
+ * nothing is said before it.
+ */
 void
 session_last_word(enum reply r, const char *why)
 {
+	bool early = session.arrival != ARRIVAL_DONE && session.who.tls;
+
 	session.end = why;
-	if (!session.handshaking) {
+	if (!session.handshaking && !early) {
 		smtp_close(&session.smtp, r);
 		write_client();
 	}
@@ -286,7 +309,8 @@ others_work(void)
 	enum smtp_wait wait = session.smtp.wait;
 
 	return wait == WAIT_ANSWERS || wait == WAIT_FINAL ||
-	    wait == WAIT_BODY || wait == WAIT_AUTH || wait == WAIT_FETCH;
+	    wait == WAIT_BODY || wait == WAIT_AUTH || wait == WAIT_FETCH ||
+	    wait == WAIT_CLIENT;
 }
 
 static void
@@ -304,6 +328,8 @@ check_deadlines(void)
 	}
 	if (now < idle_deadline())
 		return;
+	if (session.arrival != ARRIVAL_DONE)
+		arrival_late();
 	if (!session.handshaking && session.smtp.wait == WAIT_NOTHING)
 		session_last_word(session.leaving ? R_GOING_DOWN : R_IDLE,
 		    session.leaving ? "the service stops" : "idle");
@@ -320,6 +346,10 @@ client_events(bool output)
 {
 	short events = 0;
 
+	if (session.arrival == ARRIVAL_HEADER)
+		return POLLIN;
+	if (session.arrival == ARRIVAL_ASKED)
+		return 0;
 	if (session.handshaking)
 		return session.client.read_want;
 	if (session.in_len < INPUT_SIZE && !session.client_eof &&
@@ -335,6 +365,7 @@ wait_and_hear(bool output)
 {
 	struct pollfd fds[4];
 	int timeout = session.readable && !session.handshaking &&
+	    session.arrival == ARRIVAL_DONE &&
 	    session.in_len < INPUT_SIZE &&
 	    session.smtp.wait == WAIT_NOTHING && !output ? 0 : ms_left();
 
@@ -361,7 +392,9 @@ wait_and_hear(bool output)
 	}
 	if (fds[0].revents) {
 		session.readable = true;
-		if (session.handshaking)
+		if (session.arrival == ARRIVAL_HEADER)
+			arrival_hear_client();
+		else if (session.handshaking)
 			go_on_handshake();
 		else if (session.smtp.wait != WAIT_NOTHING)
 			read_client();
@@ -420,11 +453,34 @@ settle(void)
 }
 
 void
-session_main(struct service *service, const struct birth *who, int client,
-    int monitor)
+session_welcome(void)
 {
 	struct log_line line;
 
+	if (is_noted()) {
+		log_begin(&line, "connect");
+		if (session.proxy[0] != '\0')
+			log_str(&line, "proxy", session.proxy);
+		log_end(&line);
+	}
+	touch();
+	if (!session.who.tls) {
+		smtp_greet(&session.smtp);
+		return;
+	}
+	begin_handshake();
+	if (session.in_len == 0)
+		return;
+	/* its first octets came with the PROXY header */
+	stream_put_back(&session.client, session.in, session.in_len);
+	session.in_len = 0;
+	go_on_handshake();
+}
+
+void
+session_main(struct service *service, const struct birth *who, int client,
+    int monitor)
+{
 	sandbox_begin();
 	session.service = service;
 	session.who = *who;
@@ -436,16 +492,12 @@ session_main(struct service *service, const struct birth *who, int client,
 	tls_set_signer(errand_sign);
 	settle();
 	sandbox_session(service->conf.uid, service->conf.gid);
-	log_begin(&line, "connect");
-	log_end(&line);
 	smtp_start(&session.smtp, &session.settings, &errands, NULL, who->tls);
 	touch();
-	if (who->tls)
-		begin_handshake();
-	else
-		smtp_greet(&session.smtp);
+	arrival_begin();
 	for (;;) {
-		bool output = session.handshaking ? false : work();
+		bool output = session.handshaking ||
+		    session.arrival != ARRIVAL_DONE ? false : work();
 
 		/* what it had sent before is done, as far as it goes */
 		if (session.client_eof && session.smtp.wait == WAIT_NOTHING)

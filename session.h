@@ -1,6 +1,7 @@
 /*
- * The session process in two files: session.c has the client and the loop,
- * errands.c what it asks of the other processes. This is what they share.
+ * The session process in three files: session.c has the client and the loop,
+ * arrival.c the beginning behind a proxy, errands.c what it asks of the other
+ * processes. This is what they share.
  */
 #ifndef SESSION_H
 #define SESSION_H
@@ -10,6 +11,15 @@
 #include "smtpsubmitd.h"
 #include "smtp/smtp.h"
 
+/* Room for the longest line and a good piece of a message. */
+#define INPUT_SIZE	(64 * 1024)
+
+enum arrival {
+	ARRIVAL_DONE,		/* nothing of a proxy is waited for */
+	ARRIVAL_HEADER,		/* the PROXY header */
+	ARRIVAL_ASKED		/* it came, the monitor is asked */
+};
+
 struct session {
 	struct service *service;
 	struct birth who;
@@ -18,6 +28,10 @@ struct session {
 	struct stream client;
 	bool client_eof, readable;	/* more may be there without polling */
 	bool handshaking;
+	enum arrival arrival;
+	char named[CLIENT_SIZE];	/* whom the monitor is asked to take */
+	char proxy[CLIENT_SIZE];	/* who has named it, "": nobody */
+	bool quiet;			/* no line for its coming and going */
 	int monitor;
 	int relay;			/* -1: none */
 	bool relay_asked, relay_full;
@@ -45,6 +59,16 @@ extern struct session session;
 _Noreturn void session_finish(const char *why);
 /* The same with a reply before it. */
 _Noreturn void session_last_word(enum reply, const char *why);
+
+/* Who has come is known: TLS or the greeting. */
+void session_welcome(void);
+
+/* arrival.c */
+void arrival_begin(void);		/* calls session_welcome() in time */
+void arrival_hear_client(void);
+void arrival_hear_monitor(const struct frame *);	/* S_CLIENT */
+_Noreturn void arrival_late(void);	/* the deadline has passed */
+void arrival_client(void *arg, const char *address);
 
 /* errands.c */
 extern const struct smtp_ops errands;

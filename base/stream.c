@@ -99,6 +99,14 @@ stream_accept_tls(struct stream *st, struct tls *server)
 	return 0;
 }
 
+void
+stream_put_back(struct stream *st, const void *p, size_t n)
+{
+	memcpy(st->raw, p, n);
+	st->raw_pos = 0;
+	st->raw_len = n;
+}
+
 int
 stream_connect_tls(struct stream *st, struct tls *client, const char *name)
 {

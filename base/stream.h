@@ -39,6 +39,9 @@ void stream_start(struct stream *, int fd);
 int stream_accept_tls(struct stream *, struct tls *server);
 int stream_connect_tls(struct stream *, struct tls *client, const char *name);
 
+/* Octets that were read from the socket before TLS began; at most 64 K. */
+void stream_put_back(struct stream *, const void *, size_t);
+
 /* 0 when done, else STREAM_ERROR or STREAM_AGAIN (read_want tells why). */
 int stream_handshake(struct stream *);
 

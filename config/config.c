@@ -283,6 +283,9 @@ check_whole(struct reading *reading, struct config *c)
 		check_credentials(reading, c);
 	check_places(reading, c);
 	settle_referrals(reading, c);
+	if (c->proxy_protocol && !was_seen(reading, "trusted-proxy"))
+		complain(reading, "proxy-protocol: from whom? A trusted-proxy "
+		    "line with the addresses of the proxies is needed");
 	for (i = 0; i < c->n_listens; i++)
 		if (c->listens[i].tls && c->n_certificates == 0)
 			complain(reading, "listen: tls needs a certificate");
@@ -316,6 +319,17 @@ config_load(const char *path, struct config *c)
 		return reading.errors;
 	check_whole(&reading, c);
 	return reading.errors;
+}
+
+bool
+config_trusts(const struct config *c, const char *address)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_proxies; i++)
+		if (network_has(&c->proxies[i], address))
+			return true;
+	return false;
 }
 
 const char *

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/network.h"
 #include "base/pin.h"
 #include "base/tls.h"
 #include "imap/server.h"
@@ -23,6 +24,7 @@
 #define ROUTES_MAX	8
 #define IMAPS_MAX	8
 #define PINS_MAX	8
+#define PROXIES_MAX	64
 
 struct listen_line {
 	struct sockaddr_storage address;
@@ -51,6 +53,9 @@ struct config {
 	char domain[256];	/* "" : none */
 	struct listen_line listens[LISTENS_MAX];
 	size_t n_listens;
+	struct network proxies[PROXIES_MAX];	/* that are trusted */
+	size_t n_proxies;
+	bool proxy_protocol;	/* they begin with its header */
 	struct certificate certificates[TLS_KEYS_MAX];
 	size_t n_certificates;
 	enum tls_policy tls;
@@ -93,6 +98,9 @@ unsigned config_load(const char *path, struct config *);
 
 /* For -n: whether the files with logins can be read; a text if not. */
 bool config_check_logins(const struct config *, char *error, size_t size);
+
+/* Whether this address is a trusted-proxy, which may name its clients. */
+bool config_trusts(const struct config *, const char *address);
 
 /* The addresses a login may send as: "" means the login itself. */
 const char *config_senders(const struct config *, const char *login);

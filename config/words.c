@@ -40,6 +40,30 @@ read_listen(struct config *c, const struct conf_line *l)
 }
 
 static const char *
+read_trusted_proxy(struct config *c, const struct conf_line *l)
+{
+	const char *why;
+	size_t i;
+
+	for (i = 1; i < l->n; i++) {
+		if (c->n_proxies == PROXIES_MAX)
+			return "too many, 64 addresses or networks are allowed";
+		why = network_parse(l->word[i], &c->proxies[c->n_proxies]);
+		if (why != NULL)
+			return why;
+		c->n_proxies++;
+	}
+	return NULL;
+}
+
+static const char *
+read_proxy_protocol(struct config *c, const struct conf_line *l)
+{
+	return conf_yes_no(l->word[1], &c->proxy_protocol) ? NULL :
+	    "yes or no is expected";
+}
+
+static const char *
 read_tls(struct config *c, const struct conf_line *l)
 {
 	static const char *const words[] = { "required", "optional", "off" };
@@ -207,6 +231,8 @@ const struct word config_words[] = {
 	{ "hostname", 1, 1, false, read_hostname },
 	{ "domain", 1, 1, false, read_domain },
 	{ "listen", 1, 2, true, read_listen },
+	{ "trusted-proxy", 1, CONF_WORDS_MAX, true, read_trusted_proxy },
+	{ "proxy-protocol", 1, 1, false, read_proxy_protocol },
 	{ "certificate", 2, 2, true, read_certificate },
 	{ "tls", 1, 1, false, read_tls },
 	{ "auth", 1, CONF_WORDS_MAX, false, read_auth },

@@ -110,6 +110,7 @@ static const struct row rows[] = {
 	    act_starttls },
 	{ "AUTH", BEFORE_LOGIN, "AUTH mechanism [initial-response]",
 	    check_auth, act_auth },
+	{ "XCLIENT", BEFORE_LOGIN, "", check_xclient, act_xclient },
 	{ "MAIL", FORWARDED | ALONE, "MAIL FROM:<address> [parameters]",
 	    check_mail, act_mail },
 	{ "RCPT", FORWARDED, "RCPT TO:<address> [parameters]", check_rcpt,

@@ -1,6 +1,7 @@
 /*
  * EHLO and HELO (RFC 5321 4.1.1.1), STARTTLS (RFC 3207), and whether AUTH
- * may begin (RFC 4954 4).
+ * may begin (RFC 4954 4). XCLIENT, which begins all anew for another client
+ * (Postfix's XCLIENT_README).
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include "smtp/path.h"
 #include "smtp/verbs.h"
+#include "smtp/xclient.h"
 
 enum reply
 check_helo(const struct smtp *s, struct command *c)
@@ -23,6 +25,8 @@ act_hello(struct smtp *s, const struct command *c)
 {
 	smtp_reset(s);
 	s->ehlo = true;
+	if (s->helo_told)
+		return;
 	memcpy(s->helo, c->arg, c->n);
 	s->helo[c->n] = '\0';
 }
@@ -100,6 +104,8 @@ act_ehlo(struct smtp *s, const struct command *c)
 		add(&lines, "250-STARTTLS\r\n");
 	if (auth_is_offered(s))
 		add(&lines, "250-AUTH PLAIN LOGIN\r\n");
+	if (s->set->xclient && !s->authenticated)
+		add(&lines, "250-XCLIENT " XCLIENT_OFFER "\r\n");
 	lines.text[lines.last + 3] = ' ';
 	smtp_put(s, lines.text, lines.len);
 }
@@ -157,4 +163,67 @@ void
 act_auth(struct smtp *s, const struct command *c)
 {
 	smtp_auth_begin(s, c->arg, c->n);
+}
+
+/* XCLIENT */
+
+enum reply
+check_xclient(const struct smtp *s, struct command *c)
+{
+	static const enum reply replies[] = {
+		[XCLIENT_OK] = R_NONE,
+		[XCLIENT_SYNTAX] = R_XCLIENT_SYNTAX,
+		[XCLIENT_UNKNOWN] = R_XCLIENT_NAME,
+		[XCLIENT_VALUE] = R_XCLIENT_VALUE,
+		[XCLIENT_TWICE] = R_XCLIENT_TWICE,
+		[XCLIENT_LOGIN] = R_XCLIENT_LOGIN
+	};
+	struct xclient xclient;
+	enum reply r;
+
+	if (!s->set->xclient)
+		return R_XCLIENT_NO_TRUST;
+	if (s->authenticated)	/* and so never in a transaction */
+		return R_XCLIENT_LATE;
+	r = replies[xclient_parse(c->arg, c->n, &xclient)];
+	note(c, xclient.name);
+	return r;
+}
+
+/* To the state of the greeting; TLS stays, and what was told (README). */
+static void
+begin_anew(struct smtp *s)
+{
+	s->ehlo = false;
+	if (!s->helo_told)
+		s->helo[0] = '\0';
+	smtp_greet(s);
+}
+
+void
+act_xclient(struct smtp *s, const struct command *c)
+{
+	struct xclient xclient;
+
+	xclient_parse(c->arg, c->n, &xclient);
+	if (xclient.helo[0] != '\0') {
+		memcpy(s->helo, xclient.helo, sizeof(s->helo));
+		s->helo_told = true;
+	}
+	if (xclient.address[0] == '\0') {
+		begin_anew(s);
+		return;
+	}
+	s->wait = WAIT_CLIENT;
+	s->ops->client(s->arg, xclient.address);
+}
+
+void
+smtp_client_done(struct smtp *s, bool welcome)
+{
+	s->wait = WAIT_NOTHING;
+	if (welcome)
+		begin_anew(s);
+	else
+		smtp_close(s, R_TOO_MANY_CONNECTIONS);
 }

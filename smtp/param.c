@@ -53,6 +53,34 @@ xtext_is_valid(const char *p, size_t n)
 	return true;
 }
 
+static unsigned
+hex_value(char c)
+{
+	return (unsigned)(c <= '9' ? c - '0' : c - 'A' + 10);
+}
+
+bool
+xtext_decode(const char *p, size_t n, char *buf, size_t size)
+{
+	size_t i, len = 0;
+
+	if (!xtext_is_valid(p, n))
+		return false;
+	for (i = 0; i < n; i++) {
+		if (len + 1 >= size)
+			return false;
+		if (p[i] != '+') {
+			buf[len++] = p[i];
+			continue;
+		}
+		buf[len++] = (char)(hex_value(p[i + 1]) << 4 |
+		    hex_value(p[i + 2]));
+		i += 2;
+	}
+	buf[len] = '\0';
+	return true;
+}
+
 bool
 xtext_encode(const char *text, char *buf, size_t size)
 {

@@ -52,6 +52,8 @@ enum param_status rcpt_params_parse(const char *p, size_t n,
 
 /* xtext, RFC 3461 4: no controls, +XX upper-case hexadecimal pairs. */
 bool xtext_is_valid(const char *p, size_t n);
+/* Decodes it into a string; false if it is no xtext or does not fit. */
+bool xtext_decode(const char *p, size_t n, char *buf, size_t size);
 /* Encodes a text; false if the result does not fit. */
 bool xtext_encode(const char *text, char *buf, size_t size);
 

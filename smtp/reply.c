@@ -47,6 +47,14 @@ static const struct row table[R_COUNT] = {
 [R_STARTTLS_LATE]	= { 503, "5.5.1", "STARTTLS must come before AUTH" },
 [R_STARTTLS_PIPELINED]	= { 503, "5.5.1", "Nothing may follow STARTTLS before the handshake" },
 
+[R_XCLIENT_NO_TRUST]	= { 550, "5.7.0", "Insufficient authorization, only a trusted-proxy may say XCLIENT" },
+[R_XCLIENT_LATE]	= { 503, "5.5.1", "XCLIENT must come before AUTH" },
+[R_XCLIENT_SYNTAX]	= { 501, "5.5.4", "Syntax: XCLIENT attribute=value ..." },
+[R_XCLIENT_NAME]	= { 501, "5.5.4", "XCLIENT attribute %s not recognized" },
+[R_XCLIENT_VALUE]	= { 501, "5.5.4", "Bad value of XCLIENT attribute %s" },
+[R_XCLIENT_TWICE]	= { 501, "5.5.4", "XCLIENT attribute %s given twice" },
+[R_XCLIENT_LOGIN]	= { 501, "5.5.4", "XCLIENT LOGIN is not believed here, the proxy must send AUTH" },
+
 [R_AUTH_TWICE]		= { 503, "5.5.1", "Already authenticated" },
 [R_AUTH_NEEDS_TLS]	= { 538, "5.7.11", "Encryption required, send STARTTLS first" },
 [R_AUTH_MECHANISM]	= { 504, "5.5.4", "Authentication mechanism not supported" },

@@ -45,6 +45,14 @@ enum reply {
 	R_STARTTLS_ACTIVE,
 	R_STARTTLS_PIPELINED,
 	R_STARTTLS_LATE,
+	/* XCLIENT */
+	R_XCLIENT_NO_TRUST,
+	R_XCLIENT_LATE,
+	R_XCLIENT_SYNTAX,
+	R_XCLIENT_NAME,	/* %s: the attribute */
+	R_XCLIENT_VALUE, /* %s: the attribute */
+	R_XCLIENT_TWICE, /* %s: the attribute */
+	R_XCLIENT_LOGIN,
 	/* AUTH */
 	R_AUTH_TWICE,
 	R_AUTH_NEEDS_TLS,

@@ -153,7 +153,7 @@ void
 smtp_tls_done(struct smtp *s)
 {
 	s->tls = true;
-	s->ehlo = false;
+	s->ehlo = s->helo_told = false;
 	s->helo[0] = '\0';
 	s->wait = WAIT_NOTHING;
 }

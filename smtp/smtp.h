@@ -42,6 +42,7 @@ struct smtp_settings {
 	char hostname[256];
 	bool has_domain;	/* unqualified addresses can be completed */
 	bool has_certificate;
+	bool xclient;		/* the client may say it: a trusted proxy */
 	enum tls_policy tls;
 	uint64_t max_size;
 	unsigned max_recipients;
@@ -60,6 +61,8 @@ struct smtp_ops {
 	void (*fetch)(void *arg, const char *url, size_t n, uint64_t limit);
 	/* Answered by smtp_auth_done(). */
 	void (*auth)(void *arg, const struct plain *);
+	/* Answered by smtp_client_done(): this is whom the proxy speaks for. */
+	void (*client)(void *arg, const char *address);
 };
 
 enum smtp_wait {
@@ -69,6 +72,7 @@ enum smtp_wait {
 	WAIT_BODY,	/* until the relay takes more of the message */
 	WAIT_FETCH,	/* until the content of a URL is with the relay */
 	WAIT_AUTH,
+	WAIT_CLIENT,
 	WAIT_TLS,	/* flush, do the handshake, smtp_tls_done() */
 	WAIT_CLOSE	/* flush and close */
 };
@@ -111,6 +115,7 @@ struct smtp {
 	enum smtp_mode mode;
 	bool tls, authenticated, ehlo;
 	char helo[256];
+	bool helo_told;		/* by XCLIENT: the proxy's own does not count */
 	unsigned bad_commands;
 	enum reply last_word;	/* with WAIT_CLOSE */
 
@@ -154,6 +159,8 @@ void smtp_relay_gone(struct smtp *, enum reply);
 /* The relay takes body again. */
 void smtp_body_ready(struct smtp *);
 void smtp_auth_done(struct smtp *, enum reply);
+/* False: it has too many connections. */
+void smtp_client_done(struct smtp *, bool welcome);
 /* R_NONE and the octets that went to the relay, or why there are none. */
 void smtp_fetch_done(struct smtp *, enum reply, uint64_t octets);
 void smtp_tls_done(struct smtp *);

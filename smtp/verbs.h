@@ -34,10 +34,12 @@ enum reply check_login(const struct smtp *);
 enum reply check_helo(const struct smtp *, struct command *);
 enum reply check_starttls(const struct smtp *, struct command *);
 enum reply check_auth(const struct smtp *, struct command *);
+enum reply check_xclient(const struct smtp *, struct command *);
 void act_helo(struct smtp *, const struct command *);
 void act_ehlo(struct smtp *, const struct command *);
 void act_starttls(struct smtp *, const struct command *);
 void act_auth(struct smtp *, const struct command *);
+void act_xclient(struct smtp *, const struct command *);
 bool burl_is_offered(const struct smtp *);
 
 /* envelope.c */

@@ -86,6 +86,7 @@ def takes(line, *more, name=None, **how):
 
 NAME = "name.*mail.example.org"
 ADDRESS = r"127\.0\.0\.1:587.*\[::1\]:587.*\*:587"
+NETWORK = r"192\.0\.2\.1.*10\.0\.0\.0/8.*2001:db8::/32"
 FILE = "No such file"
 COUNT = r"number from 1 to \d+"
 RELAY = r"smtp://.*smtp\+starttls://.*smtps://.*lmtp://.*maildir://"
@@ -102,6 +103,16 @@ VALUES = [
      "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", "256.0.0.1:25",
      "[::1:25", "::1:25:x", ":25", "[zz]:25", "127.0.0.1:0", '""'),
     ("listen", "tls", "127.0.0.1:587 ssl", "127.0.0.1:587 TLS"),
+    ("trusted-proxy", NETWORK, "localhost", "10.0.0", "10.0.0.0.0", "[::1]",
+     "127.0.0.1:25", "256.0.0.1", '""', "*", "fe80::1%lo",
+     "192.0.2.1 ::1 local"),
+    ("trusted-proxy", "0 to 32", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x",
+     "10.0.0.0/08", "10.0.0.0/255.0.0.0"),
+    ("trusted-proxy", "0 to 128", "::1/129", "2001:db8::/-1"),
+    ("trusted-proxy", r"first address.*10\.0\.0\.0/8", "10.0.0.1/8",
+     "2001:db8::1/64", "192.0.2.0/24 192.0.2.1/31"),
+    ("trusted-proxy", r"written like 10\.0\.0\.0/8", "::ffff:10.0.0.0/8"),
+    ("proxy-protocol", "yes or no", "maybe", "v2", "1", '""'),
     ("certificate", FILE, T + "/none.pem " + T + "/good.key",
      T + "/good.pem " + T + "/none.key", "none.pem " + T + "/good.key",
      T + "/good.pem none.key"),
@@ -192,6 +203,11 @@ def bad_values():
     lines = ["listen 127.0.0.1:%d" % (4000 + i) for i in range(16)]
     refuses("listen 127.0.0.1:4100", "(too many|16)", *lines,
             name="17 listen lines")
+    lines = ["trusted-proxy 192.0.2.%d" % i for i in range(64)]
+    refuses("trusted-proxy ::1", "too many.*64", *lines,
+            name="65 trusted proxies")
+    refuses("proxy-protocol yes", "trusted-proxy line",
+            name="proxy-protocol yes without trusted-proxy")
     lines = ["imap imaps://h%d passthrough" % i for i in range(8)]
     refuses("imap imaps://h9 passthrough", "(too many|8)", *lines,
             name="9 IMAP servers")
@@ -250,7 +266,7 @@ GOOD_LINES = {
     "idle-timeout": "idle-timeout 24h", "relay-timeout": "relay-timeout 115",
     "imap-timeout": "imap-timeout 1s", "received-client":
     "received-client no", "log": "log syslog", "relay-xclient":
-    "relay-xclient yes", "senders":
+    "relay-xclient yes", "proxy-protocol": "proxy-protocol no", "senders":
     "senders %s/senders" % T,
 }
 
@@ -274,6 +290,9 @@ def good_values():
                   "passthrough", "imap://[::1] passthrough",
                   "imaps://h/ passthrough ca={}/ca.pem"):
         takes("imap " + value.replace("{}", T))
+    takes("trusted-proxy 192.0.2.1 10.0.0.0/8 ::1 2001:db8::/32 0.0.0.0/0")
+    takes("proxy-protocol yes", "trusted-proxy 10.0.0.0/8",
+          "trusted-proxy ::1")
     for line in ("senders any", "tls optional", "log stderr", "max-size 1",
                  "auth-delay 0", "auth-delay 60s", "idle-timeout 1m"):
         takes(line)

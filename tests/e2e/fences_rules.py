@@ -124,7 +124,7 @@ BAD_LOGINS = [
 ]
 
 
-def dies(h, name, user, reason, *requests, **how):
+def dies(h, name, user, reason, *requests, who="127.0.0.66", **how):
     """The last request is the session's end, and logged with its reason."""
     with Seized(h, user) as s:
         got = None
@@ -134,8 +134,8 @@ def dies(h, name, user, reason, *requests, **how):
         except Dead:
             got = "dead"
         good = got == "dead" and s.logged(
-            r'event=violation client=127.0.0.66 user="?%s"? reason=.*%s' %
-            (user or "", reason))
+            r'event=violation client=%s user="?%s"? reason=.*%s' %
+            (who, user or "", reason))
         after(h, name, good, got, *s.tail())
 
 
@@ -210,6 +210,81 @@ def raw_frames(h):
         s.raw("m", b"")
         after(h, "an empty message is the end of the channel",
               s.recv("m") is None, *s.tail())
+
+
+BAD_CLIENTS = [
+    ("nothing", b""), ("an empty one", octets("")),
+    ("a name", octets("localhost")), ("local", octets("local")),
+    ("a port", octets("192.0.2.7:25")), ("NUL", octets("192.0.2.7\0x")),
+    ("CR LF", octets("192.0.2.7\r\nx")), ("a space", octets("192.0.2.7 ")),
+    ("a zone", octets("fe80::1%lo")), ("a network", octets("192.0.2.0/24")),
+    ("a login beside it", octets("192.0.2.7") + octets("bob")),
+    ("63 octets", octets("1" * 63)), ("64 octets", octets("1" * 64)),
+    ("a length that lies", b"\xff\xff192.0.2.7"),
+]
+
+
+def clients_of_proxies(stranger, proxy):
+    """S_CLIENT is a trusted proxy's, once, before login, and an address."""
+    client = "S_CLIENT", octets("192.0.2.7")
+    itself = "S_CLIENT", octets("127.0.0.66")
+    dies(stranger, "a client, named by no trusted-proxy", None,
+         "no trusted-proxy", client)
+    dies(stranger, "a client, named after login", "alice", "wrong time",
+         client)
+    with Seized(proxy) as s:
+        got = s.ask(*client)
+        s.login()
+        report(got == (FRAMES["S_CLIENT"], 0, b"\1") and
+               s.logged("event=auth client=192.0.2.7 user=alice"),
+               "a client, named by a trusted-proxy: the login is his", got,
+               *s.tail())
+    for name, payload in BAD_CLIENTS:
+        dies(proxy, "a client refused: " + name, None,
+             "malformed client address", ("S_CLIENT", payload))
+    dies(proxy, "a client, named after login to a proxy", "alice",
+         "wrong time", client)
+    dies(proxy, "a client named twice", None, "no trusted-proxy", client,
+         client, who="192.0.2.7")
+    dies(proxy, "a proxy named three times", None, "too often", itself,
+         itself, itself)
+    dies(proxy, "a client and a descriptor", None, "", client, fds="c")
+    with Seized(proxy) as s:
+        with contextlib.suppress(Dead):
+            s.send("m", "S_AUTH", LOGIN)
+            s.send("m", *client)
+            s.recv("m")
+            s.recv("m")
+        after(proxy, "a client named amid a login", s.logged(
+            "reason=.*(amid a login|wrong time)"), *s.tail())
+    with Seized(proxy) as s:
+        with contextlib.suppress(Dead):
+            s.send("m", *client)
+            s.send("m", "S_AUTH", LOGIN)
+            s.recv("m")
+            s.recv("m")
+        report(s.logged("reason=.*before its client is welcome") or
+               s.logged("event=auth client=192.0.2.7"),
+               "a login before the client is counted is his or none",
+               *s.tail())
+    turned_away(proxy)
+
+
+def turned_away(h):
+    """Over the limit: a session that stays nevertheless has no service."""
+    client = "S_CLIENT", octets("192.0.2.9")
+    with contextlib.ExitStack() as stack:
+        seized = [stack.enter_context(Seized(h)) for _ in range(4)]
+        got = [s.ask(*client)[2] for s in seized]
+        report(got == [b"\1"] * 3 + [b"\0"], "three connections of a client, "
+               "as configured; the fourth is told no", got)
+        report(seized[0].login() is not None, "the first may log in")
+        with contextlib.suppress(Dead):
+            seized[3].send("m", "S_AUTH", LOGIN)
+            seized[3].recv("m")
+        after(h, "the fourth may ask for nothing more", seized[3].logged(
+            "event=violation client=192.0.2.9 .*before its client is "
+            "welcome"), *seized[3].tail())
 
 
 # The relay
@@ -445,8 +520,12 @@ def main():
             house("rules of the monitor", d=d) as one, \
             house("rules of the relay") as two, \
             house("rules of imapfetch", d=d) as three, \
-            house("seized relays") as four:
+            house("seized relays") as four, \
+            house("no trusted-proxy", "trusted-proxy 192.0.2.66") as five, \
+            house("a trusted-proxy", "trusted-proxy 127.0.0.66",
+                  "max-connections-per-source 3") as six:
         at_once([lambda: monitor_requests(one),
+                 lambda: clients_of_proxies(five, six),
                  lambda: relay_requests(two),
                  lambda: fetch_requests(three, d),
                  lambda: (deceived(four), seized_relay(four))])

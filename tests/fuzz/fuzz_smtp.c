@@ -8,6 +8,7 @@
  * message is accepted only by the relay's word after its end; both runs give
  * the same replies and calls.
  */
+#include "base/network.h"
 #include "smtp/smtp.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -100,6 +101,18 @@ auth(void *arg, const struct plain *plain)
 	MUST(sasl_field_is_valid((const unsigned char *)plain->password,
 	    plain->password_len));
 	note(plain->login, plain->login_len);
+}
+
+static void
+client(void *arg, const char *address)
+{
+	char normal[64];
+
+	(void)arg;
+	MUST(w.set.xclient && !w.s.authenticated && w.n_asked == 0);
+	MUST(address_normal(address, normal, sizeof(normal)) &&
+	    strcmp(address, normal) == 0);
+	note(address, strlen(address));
 }
 
 static void
@@ -260,6 +273,10 @@ event(uint8_t c)
 		    w.s.pending_count == 0)
 			smtp_close(&w.s, R_IDLE);
 		break;
+	case 15:
+		if (w.s.wait == WAIT_CLIENT)
+			smtp_client_done(&w.s, !(c & 0x10));
+		break;
 	case 14: w.in[w.have++] = (char)0xe9; break;
 	default: break;
 	}
@@ -278,7 +295,7 @@ static void
 begin(uint8_t flags, bool bit_by_bit)
 {
 	static const struct smtp_ops ops = { .room = room, .relay = relay, .body = body,
-		.fetch = fetch, .auth = auth };
+		.fetch = fetch, .auth = auth, .client = client };
 
 	w.bit_by_bit = bit_by_bit;
 	w.stalled = w.has_mail = false;
@@ -287,7 +304,7 @@ begin(uint8_t flags, bool bit_by_bit)
 	w.n_asked = w.id = w.last_seen = w.accepted = w.seen_accepted = 0;
 	w.stalls = flags & 1;
 	w.set = (struct smtp_settings){ .hostname = "mx.example.org",
-		.has_domain = flags & 2, .has_certificate = flags & 4,
+		.has_domain = flags & 2, .xclient = flags & 2, .has_certificate = flags & 4,
 		.tls = flags & 8 ? TLS_POLICY_OPTIONAL : TLS_POLICY_REQUIRED,
 		.max_size = flags & 1 ? 1000000 : 40, .max_recipients = 3,
 		.relay = { .capabilities = CAP_8BITMIME | CAP_DSN } };

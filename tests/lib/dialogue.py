@@ -11,7 +11,7 @@ from daemon import Daemon
 from escape import unescape
 from relay import Relay
 
-SETTINGS = ("config", "relay", "relay2", "connect", "login", "file")
+SETTINGS = ("config", "relay", "relay2", "connect", "login", "file", "proxy")
 SENDS = ("C", "c", "drip")
 STEPS = SENDS + ("S", "S~", "S...", "has", "hasnt", "close", "gone",
                  "starttls", "end-tls", "wait", "hangup", "reset", "silence",
@@ -186,6 +186,7 @@ class Player:
         sock = self.daemon.dial("tlsport" if how == "tls" else "port")
         self.client = Client(sock, self.shared + "/ca.pem", self.patience)
         self.clients[name] = self.client
+        self.client.outbox = unescape(self.dialogue.one("proxy", ""))
         if how == "tls":
             self.client.start_tls()
         if how == "starttls":

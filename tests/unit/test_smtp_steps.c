@@ -9,6 +9,7 @@
  *	M code text	the answer to the message   G		the relay is gone
  *	T		it had not answered in time
  *	F octets	a URL was fetched	    f		it was not
+ *	W, w		the proxy's client is welcome, has too many connections
  *	Y, N, L		login right, wrong, later   X		no more tries
  *	0, 1		the relay takes no body, takes it again
  *	t		the TLS handshake is done   I		idle for too long
@@ -34,6 +35,9 @@
 #define OFF	8u	/* no TLS at all */
 #define BURL	16u
 #define SMALL	32u	/* the next server's SIZE is 10 */
+#define PROXY	64u	/* the client is a trusted proxy */
+#define XCLIENT	"XCLIENT NAME ADDR PORT PROTO HELO REVERSE_NAME DESTADDR DESTPORT"
+#define GREETING "S 220 mx.example.org ESMTP smtpsubmitd"
 
 static const struct row {
 	const char *name;
@@ -185,6 +189,36 @@ static const struct row {
   "S 421 4.7.0...", "? close", "C NOOP", "=" } },
 { "AUTH in a transaction", TLS | IN, { "C AUTH PLAIN", "S 503 5.5.1 Alr...",
   MAIL, "C AUTH PLAIN", "S 503 5.5.1...", "=" } },
+/* XCLIENT */
+{ "XCLIENT by a stranger", 0, { "C XCLIENT ADDR=192.0.2.1", "S 550 5.7.0...",
+  "C XCLIENT", "S 550 5.7.0...", "=", "? nothing" } },
+{ "XCLIENT", PROXY | TLS, { "C EHLO proxy.example", "S 250-mx.example.org", "S*",
+  "C XCLIENT ADDR=192.0.2.1 PORT=25 NAME=[UNAVAILABLE]", "> CLIENT 192.0.2.1",
+  "? client", "C NOOP", "=", "W", GREETING, "S 250 2.0.0 OK",
+  "C AUTH PLAIN AGFsaWNlAHNlY3JldA==", "S 503 5.5.1 Send EHLO...",
+  "C EHLO client.example", "S*", "C AUTH PLAIN AGFsaWNlAHNlY3JldA==",
+  "> AUTH alice secret", "Y", "S 235 2.7.0...",
+  "C XCLIENT ADDR=192.0.2.1", "S 503 5.5.1 XCLIENT...", "=" } },
+{ "XCLIENT by one with too many connections", PROXY, {
+  "C XCLIENT ADDR=IPV6:2001:DB8::1", "> CLIENT 2001:db8::1", "w",
+  "S 421 4.7.0...", "? close", "=" } },
+{ "XCLIENT without address", PROXY, { "C XCLIENT HELO=a.example", GREETING,
+  "? nothing", "C XCLIENT ADDR=[UNAVAILABLE] NAME=x", GREETING,
+  "C xclient addr=[tempunavail]", GREETING, "=" } },
+{ "XCLIENT, bad ones", PROXY, { "C XCLIENT", "S 501 5.5.4 Syntax...",
+  "C XCLIENT ADDR=", "S 501 5.5.4 Bad value...ADDR",
+  "C XCLIENT ADDR=192.0.2.1 LOGIN=alice", "S 501 5.5.4 XCLIENT LOGIN...",
+  "C XCLIENT COLOUR=blue", "S 501 5.5.4...COLOUR not recognized",
+  "C XCLIENT ADDR=192.0.2.1 ADDR=192.0.2.1", "S 501 5.5.4...ADDR given twice",
+  "C XCLIENT LOGIN=[UNAVAILABLE]", GREETING, "=" } },
+{ "EHLO to a proxy", PROXY | TLS, { "C EHLO x", "S 250-mx.example.org",
+  "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
+  "S 250-CHUNKING", "S 250-ENHANCEDSTATUSCODES", "S 250-AUTH PLAIN LOGIN",
+  "S 250 " XCLIENT, "=" } },
+{ "EHLO to a proxy after login", PROXY | TLS | IN, { "C EHLO x",
+  "S 250-mx.example.org", "S 250-PIPELINING", "S 250-SIZE 100",
+  "S 250-8BITMIME", "S 250-DSN", "S 250-CHUNKING",
+  "S 250 ENHANCEDSTATUSCODES", "=" } },
 /* what EHLO offers */
 { "EHLO in the clear", 0, { "C EHLO x", "S 250-mx.example.org",
   "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
@@ -254,7 +288,8 @@ static struct run {
 static const char *const waits[] = {
 	[WAIT_NOTHING] = "nothing", [WAIT_ANSWERS] = "answers",
 	[WAIT_FINAL] = "final", [WAIT_BODY] = "body", [WAIT_FETCH] = "fetch",
-	[WAIT_AUTH] = "auth", [WAIT_TLS] = "tls", [WAIT_CLOSE] = "close"
+	[WAIT_AUTH] = "auth", [WAIT_CLIENT] = "client", [WAIT_TLS] = "tls",
+	[WAIT_CLOSE] = "close"
 };
 
 __attribute__((format(printf, 1, 2)))
@@ -304,6 +339,13 @@ auth(void *arg, const struct plain *plain)
 	(void)arg;
 	call("AUTH %.*s %.*s", (int)plain->login_len, plain->login,
 	    (int)plain->password_len, plain->password);
+}
+
+static void
+client(void *arg, const char *address)
+{
+	(void)arg;
+	call("CLIENT %s", address);
 }
 
 static void
@@ -411,6 +453,10 @@ other_step(const char *step)
 		run.full = false;
 		smtp_body_ready(&run.s);
 		return true;
+	case 'W':
+	case 'w':
+		smtp_client_done(&run.s, step[0] == 'W');
+		return true;
 	case 't':
 		smtp_tls_done(&run.s);
 		return true;
@@ -456,12 +502,13 @@ static void
 begin(unsigned flags)
 {
 	static const struct smtp_ops ops = { .room = room, .relay = relay, .body = body,
-		.fetch = fetch, .auth = auth };
+		.fetch = fetch, .auth = auth, .client = client };
 	static struct smtp_settings set;
 
 	memset(&run, 0, sizeof(run));
 	set = (struct smtp_settings){ .hostname = "mx.example.org",
 		.has_certificate = !(flags & OFF),
+		.xclient = (flags & PROXY) != 0,
 		.tls = flags & OPTIONAL ? TLS_POLICY_OPTIONAL : flags & OFF ?
 		TLS_POLICY_OFF : TLS_POLICY_REQUIRED,
 		.max_size = 100, .max_recipients = 3,
