@@ -468,3 +468,11 @@ tls_keys_wipe(void)
 	for (i = 0; i < n_keys; i++)
 		secret_wipe(&der[i]);
 }
+
+void
+tls_keys_forget(void)
+{
+	tls_keys_wipe();
+	while (n_keys > 0)
+		EVP_PKEY_free(public_keys[--n_keys]);
+}

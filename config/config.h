@@ -91,9 +91,6 @@ struct config {
  */
 unsigned config_load(const char *path, struct config *);
 
-/* For -n: whether the files with logins can be read; a text if not. */
-bool config_check_logins(const struct config *, char *error, size_t size);
-
 /* The addresses a login may send as: "" means the login itself. */
 const char *config_senders(const struct config *, const char *login);
 
