@@ -68,12 +68,17 @@ put_element(struct text *t, const char *name, const char *value)
 }
 
 static size_t
-done(struct text *t)
+nothing(char *buf, size_t size)
 {
-	if (!t->full)
-		return t->len;
-	t->buf[0] = '\0';
+	if (size > 0)
+		buf[0] = '\0';
 	return 0;
+}
+
+static size_t
+done(const struct text *t)
+{
+	return t->full ? nothing(t->buf, t->size) : t->len;
 }
 
 static void
@@ -98,9 +103,10 @@ put_server(struct text *t, const struct set_up *set, bool incoming,
 size_t
 autoconfig_write(const struct set_up *set, char *buf, size_t size)
 {
-	struct text t = { .buf = buf, .size = size, .indent = 4,
-	    .full = size == 0 || set->submission[0].port == 0 };
+	struct text t = { .buf = buf, .size = size, .indent = 4 };
 
+	if (size == 0 || set->submission[0].port == 0)
+		return nothing(buf, size);
 	put(&t, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 	    "<clientConfig version=\"1.1\">\n  <emailProvider id=\"");
 	put_escaped(&t, set->domain);
@@ -211,9 +217,10 @@ put_payload(struct text *t, const struct set_up *set)
 size_t
 mobileconfig_write(const struct set_up *set, char *buf, size_t size)
 {
-	struct text t = { .buf = buf, .size = size, .full = size == 0 ||
-	    set->submission[0].port == 0 || set->imap.port == 0 };
+	struct text t = { .buf = buf, .size = size };
 
+	if (size == 0 || set->submission[0].port == 0 || set->imap.port == 0)
+		return nothing(buf, size);
 	put(&t, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 	    "<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" "
 	    "\"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n"
