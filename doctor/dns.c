@@ -170,15 +170,20 @@ check_dmarc(struct doctor *d)
 {
 	const char *domain = d->conf->domain;
 	char name[300];
+	int n;
 
 	snprintf(name, sizeof(name), "_dmarc.%s", domain);
 	if (look_up(name, RECORD_TXT) == LOOKUP_FAILED) {
 		say_failed(d, "DNS DMARC");
-	} else if (texts_beginning("v=DMARC1") == 1) {
+	} else if ((n = texts_beginning("v=DMARC1")) == 1) {
 		doctor_say(d, GRADE_OK, "DNS DMARC", "%s", found[0].text);
+	} else if (n > 1) {
+		doctor_say(d, GRADE_WARN, "DNS DMARC", "%s has %d, so none "
+		    "counts", name, n);
+		doctor_remedy("Make one of them (RFC 7489 section 6.6.3).");
 	} else {
-		doctor_say(d, GRADE_WARN, "DNS DMARC", "%s does not say what "
-		    "to do with forged mail, or says it twice", domain);
+		doctor_say(d, GRADE_WARN, "DNS DMARC", "there is no %s to say "
+		    "what becomes of forged mail", name);
 		doctor_remedy("Add: %s. IN TXT \"v=DMARC1; p=none; "
 		    "rua=mailto:postmaster@%s\"", name, domain);
 	}

@@ -98,12 +98,23 @@ doctor_remedy(const char *fmt, ...)
 	fflush(stdout);
 }
 
+/* What follows `FILE: ` where the subject ends with that file. */
+static const char *
+without_file(const char *subject, const char *why)
+{
+	const char *file = strchr(subject, ' ');
+	size_t n = file == NULL ? 0 : strlen(++file);
+
+	return n > 0 && strncmp(why, file, n) == 0 &&
+	    strncmp(why + n, ": ", 2) == 0 ? why + n + 2 : why;
+}
+
 void
 doctor_unfit(struct doctor *d, const char *subject, const char *why)
 {
 	size_t i;
 
-	doctor_say(d, GRADE_FAIL, subject, "%s", why);
+	doctor_say(d, GRADE_FAIL, subject, "%s", without_file(subject, why));
 	for (i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
 		if (strstr(why, causes[i].words) != NULL) {
 			doctor_remedy("%s", causes[i].remedy);

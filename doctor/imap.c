@@ -261,6 +261,9 @@ say_down(struct trial *t, const char *why)
 	else if (strstr(why, "ertificate") != NULL)
 		doctor_remedy("Name its CA's file by ca=file on the line, and "
 		    "the server by a name its certificate has.");
+	else if (strstr(why, "SSL") != NULL || strstr(why, "STARTTLS"))
+		doctor_remedy("Is it the right port? imaps:// has TLS at once "
+		    "(993), imap+starttls:// later (143).");
 	else if (strstr(why, "resolve") != NULL)
 		doctor_remedy("Is the name right, and does this machine reach "
 		    "its name server? imap:// is for loopback only.");

@@ -140,10 +140,7 @@ remedy_tls(const struct visit *v)
 {
 	const char *why = v->mta.why;
 
-	if (strstr(why, "STARTTLS") != NULL)
-		doctor_remedy("Is it the right port? smtps:// has TLS at once "
-		    "(465), smtp+starttls:// later (587).");
-	else if (strstr(why, "not present in") != NULL)
+	if (strstr(why, "not present in") != NULL)
 		doctor_remedy("Use the name its certificate has in the relay "
 		    "line.");
 	else if (strstr(why, "expired") != NULL)
@@ -152,7 +149,8 @@ remedy_tls(const struct visit *v)
 		doctor_remedy("Name the file with its CA's certificate by "
 		    "`relay-ca`.");
 	else
-		doctor_remedy("Does it speak TLS on that port?");
+		doctor_remedy("Is it the right port? smtps:// has TLS at once "
+		    "(465), smtp+starttls:// later (587).");
 }
 
 static void
