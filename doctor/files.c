@@ -38,11 +38,11 @@ user_may_write(const char *path, uid_t uid, gid_t gid)
 	return uid == 0 || (st.st_mode & need) == need;
 }
 
-/* Root, whoever we are, and whom the configuration names may own things. */
+/* Not `user`: who seizes a session has its rights. */
 static bool
-is_trusted_owner(const struct doctor *d, uid_t uid)
+is_trusted_owner(uid_t uid)
 {
-	return uid == 0 || uid == geteuid() || uid == d->conf->uid;
+	return uid == 0 || uid == geteuid();
 }
 
 static const char *
@@ -57,8 +57,8 @@ user_name(uid_t uid)
 
 /* May somebody else put another thing in its place? */
 static bool
-is_open_to_change(const struct doctor *d, const char *path,
-    const struct stat *st, struct problem *problem)
+is_open_to_change(const char *path, const struct stat *st,
+    struct problem *problem)
 {
 	bool sticky = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX);
 	const char *option = "o-w";
@@ -72,7 +72,7 @@ is_open_to_change(const struct doctor *d, const char *path,
 		    "the group of %.1000s may change it", path);
 		problem->grade = GRADE_WARN;
 		option = "g-w";
-	} else if (!is_trusted_owner(d, st->st_uid)) {
+	} else if (!is_trusted_owner(st->st_uid)) {
 		snprintf(problem->text, sizeof(problem->text),
 		    "%.100s may change %.1000s", user_name(st->st_uid), path);
 		snprintf(problem->remedy, sizeof(problem->remedy),
@@ -90,7 +90,7 @@ is_open_to_change(const struct doctor *d, const char *path,
 
 /* The file and every directory above it; true if one is open. */
 static bool
-find_open(const struct doctor *d, const char *name, struct problem *problem)
+find_open(const char *name, struct problem *problem)
 {
 	char path[4096];
 	struct stat st;
@@ -99,7 +99,7 @@ find_open(const struct doctor *d, const char *name, struct problem *problem)
 		return false;	/* not there: told elsewhere */
 	for (;;) {
 		if (stat(path, &st) == 0 &&
-		    is_open_to_change(d, path, &st, problem))
+		    is_open_to_change(path, &st, problem))
 			return true;
 		if (path[1] == '\0')
 			return false;
@@ -112,7 +112,7 @@ check_guarded(struct doctor *d, const char *subject, const char *path)
 {
 	struct problem problem;
 
-	if (!find_open(d, path, &problem)) {
+	if (!find_open(path, &problem)) {
 		doctor_say(d, GRADE_OK, subject, "%s: nobody else may change "
 		    "it", path);
 		return;

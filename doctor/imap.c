@@ -281,9 +281,9 @@ say_urlfetch_broken(struct trial *t, const char *why)
 {
 	doctor_say(t->d, GRADE_FAIL, t->subject, "login is good, but URLAUTH "
 	    "does not work (%s): BURL fails with 451", why);
-	doctor_remedy("Dovecot 2.3.10 to 2.3.21 has this defect. Say `imap %s "
-	    "proxy FILE` with a master user instead, see smtpsubmitd.conf(5), "
-	    "BURL with Dovecot.", t->line->url);
+	doctor_remedy("It is a defect of Dovecot 2.3.10 to 2.3.21. Say `imap "
+	    "%s proxy FILE` with a master user instead, see "
+	    "smtpsubmitd.conf(5), BURL with Dovecot.", t->line->url);
 }
 
 static void

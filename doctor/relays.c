@@ -67,8 +67,8 @@ find_socket(struct visit *v)
 	v->addresses.n = 1;
 	if (access(v->route->path, F_OK) == 0 && geteuid() == 0 &&
 	    !user_may_write(v->route->path, conf->uid, conf->gid)) {
-		doctor_say(v->d, GRADE_FAIL, v->subject, "%s may not connect "
-		    "to the socket", conf->user);
+		doctor_say(v->d, GRADE_FAIL, v->subject, "user %s may not "
+		    "connect to the socket", conf->user);
 		doctor_remedy("Let that user write to it: in Dovecot's "
 		    "unix_listener { user = %s }.", conf->user);
 		return false;
@@ -290,9 +290,9 @@ visit_maildir(struct visit *v)
 		    user_may_write(path, conf->uid, conf->gid) :
 		    access(path, W_OK | X_OK) == 0))
 			continue;
-		doctor_say(v->d, GRADE_FAIL, v->subject, "%s may not write "
-		    "into %s, or it is not there", root ? conf->user :
-		    "this user", path);
+		doctor_say(v->d, GRADE_FAIL, v->subject, "user %s may not "
+		    "write into %s, or it is not there", root ? conf->user :
+		    "that -n runs as", path);
 		doctor_remedy("install -d -m 700 -o %s %s", conf->user, path);
 		return false;
 	}
