@@ -12,7 +12,7 @@ import threading
 
 from common_driver import (HERE, SLOW, Relay, at_end, begin, end, report,
                            skip, write)
-from doctor_dns import NameServer
+from alone import NameServer, alone
 from imapfetch_servers import Dovecot, free_ports
 
 BUILD, T = begin("doctor")
@@ -717,16 +717,8 @@ def progress():
            said.endswith(b"\r\x1b[K"), "a terminal shows what is tried", said)
 
 
-def alone():
-    """The network of this process: loopback, and our name server."""
-    resolv = write(T + "/resolv.conf", "nameserver 127.0.0.1\n", 0o644)
-    for command in (["ip", "link", "set", "lo", "up"],
-                    ["mount", "--bind", resolv, "/etc/resolv.conf"]):
-        subprocess.run(command, check=True)
-
-
 if ALONE:
-    alone()
+    alone(T)
 waiting = slow_relays()
 certificates()
 files()

@@ -1,7 +1,20 @@
-"""A name server for doctor.t: answers from a table, over UDP on loopback."""
+"""A network for one test: its own loopback, and a name server that answers
+from a table. To be run under `unshare -m -n` as root."""
 import socket
 import struct
+import subprocess
 import threading
+
+
+def alone(directory):
+    """The network of this process: loopback, and our name server only."""
+    resolv = directory + "/resolv.conf"
+    with open(resolv, "w") as f:
+        f.write("nameserver 127.0.0.1\n")
+    for command in (["ip", "link", "set", "lo", "up"],
+                    ["mount", "--bind", resolv, "/etc/resolv.conf"]):
+        subprocess.run(command, check=True)
+
 
 TYPES = {"A": 1, "CNAME": 5, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33}
 
