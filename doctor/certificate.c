@@ -12,6 +12,7 @@
 #include <time.h>
 #include <tls.h>
 
+#include "base/secret.h"
 #include "doctor/doctor.h"
 
 #define CHAIN_MAX	10
@@ -35,6 +36,32 @@ read_chain(const char *path, struct chain *chain)
 	    PEM_read_X509(f, NULL, NULL, NULL)) != NULL)
 		chain->n++;
 	fclose(f);
+}
+
+/* Nobody is there to type it. */
+static int
+no_pass_phrase(char *buf, int size, int writing, void *arg)
+{
+	(void)buf, (void)size, (void)writing, (void)arg;
+	return -1;
+}
+
+bool
+keypair_fits(const struct secret *chain, const struct secret *key)
+{
+	BIO *cert_bio = BIO_new_mem_buf(chain->data, (int)chain->len);
+	BIO *key_bio = BIO_new_mem_buf(key->data, (int)key->len);
+	X509 *cert = PEM_read_bio_X509(cert_bio, NULL, no_pass_phrase, NULL);
+	EVP_PKEY *private = PEM_read_bio_PrivateKey(key_bio, NULL,
+	    no_pass_phrase, NULL);
+	bool fits = cert != NULL && private != NULL &&
+	    X509_check_private_key(cert, private) == 1;
+
+	EVP_PKEY_free(private);
+	X509_free(cert);
+	BIO_free(key_bio);
+	BIO_free(cert_bio);
+	return fits;
 }
 
 static void

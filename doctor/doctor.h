@@ -72,6 +72,10 @@ void write_set_up(struct doctor *);
  */
 unsigned listen_port(const struct config *, bool tls);
 
+/* certificate.c: whether PEM of a certificate and of a key are a pair. */
+struct secret;
+bool keypair_fits(const struct secret *chain, const struct secret *key);
+
 /* files.c: whether mode bits let that user into it. */
 bool user_may_write(const char *path, uid_t, gid_t);
 

@@ -14,6 +14,7 @@
 
 #include "base/secret.h"
 #include "doctor/doctor.h"
+#include "order.h"
 
 /* What is wrong with a file, and the remedy. */
 struct problem {
@@ -131,13 +132,14 @@ check_secret_place(struct doctor *d, const char *subject, const char *name)
 	check_guarded(d, subject, path);
 }
 
-/* A file of `user password`; false if the daemon would not take it. */
+/* A file of `user password`; size is what the daemon has room for. */
 static void
-check_login(struct doctor *d, const char *subject, const char *name)
+check_login(struct doctor *d, const char *subject, const char *name,
+    size_t size)
 {
-	char user[256], password[256], error[512];
+	char user[TOKEN_SIZE], password[TOKEN_SIZE], error[512];
 
-	if (secret_read_login(name, user, password, sizeof(user), error,
+	if (secret_read_login(name, user, password, size, error,
 	    sizeof(error)))
 		check_secret_place(d, subject, name);
 	else
@@ -175,12 +177,17 @@ check_files(struct doctor *d)
 	check_program(d, "libexec", conf->libexec, "auth-reply");
 	if (conf->n_imaps > 0)
 		check_program(d, "libexec", conf->libexec, "imapfetch");
+	if (conf->relay_certificate.key != NULL)
+		check_secret_place(d, "relay-certificate",
+		    conf->relay_certificate.key);
 	if (conf->relay_credentials != NULL)
-		check_login(d, "relay-credentials", conf->relay_credentials);
+		check_login(d, "relay-credentials", conf->relay_credentials,
+		    TOKEN_SIZE);
 	for (i = 0; i < conf->n_imaps; i++) {
 		snprintf(subject, sizeof(subject), "imap %s",
 		    conf->imaps[i].url);
 		if (conf->imaps[i].credentials != NULL)
-			check_login(d, subject, conf->imaps[i].credentials);
+			check_login(d, subject, conf->imaps[i].credentials,
+			    LOGIN_SIZE);
 	}
 }

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "base/clock.h"
 #include "base/ipc.h"
 #include "base/secret.h"
+#include "base/spawn.h"
 #include "doctor/doctor.h"
 
 #define NO_MESSAGE "4294967295"	/* the highest UID there may be */
@@ -47,24 +47,19 @@ shut(int *fd)
 	*fd = -1;
 }
 
-/* Its descriptor 3 is the monitor's channel, 2 the log. */
+/* Its descriptor 3 is the monitor's channel, 1 and 2 are the log. */
 static bool
 start(struct trial *t, int channel, int log)
 {
-	posix_spawn_file_actions_t actions;
 	char path[4096];
 	char *argv[] = { path, NULL }, *env[] = { NULL };
-	int error;
+	struct spawn s = {
+		.argv = argv, .env = env, .own_stdio = true, .n_fds = 3,
+		.from = { log, log, channel }, .to = { 1, 2, 3 }
+	};
 
 	snprintf(path, sizeof(path), "%s/imapfetch", t->d->conf->libexec);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, log, 2);
-	posix_spawn_file_actions_adddup2(&actions, 2, 1);
-	posix_spawn_file_actions_adddup2(&actions, channel, 3);
-	error = posix_spawn(&t->pid, path, &actions, NULL, argv, env);
-	posix_spawn_file_actions_destroy(&actions);
-	return error == 0;
+	return spawn(&s, &t->pid) == 0;
 }
 
 static bool
@@ -104,21 +99,6 @@ instruct(struct trial *t, int session)
 	return good && tell(t, F_CHANNEL, &pack, session);
 }
 
-/* Pairs whose ends are out of the way of 0 to 3. */
-static bool
-high_pair(int pair[2], bool channel)
-{
-	int low[2], i;
-
-	if ((channel ? ipc_pair(low) : pipe2(low, O_CLOEXEC)) == -1)
-		return false;
-	for (i = 0; i < 2; i++) {
-		pair[i] = fcntl(low[i], F_DUPFD_CLOEXEC, 10);
-		close(low[i]);
-	}
-	return pair[0] != -1 && pair[1] != -1;
-}
-
 static bool
 begin(struct trial *t)
 {
@@ -127,8 +107,8 @@ begin(struct trial *t)
 
 	t->monitor = t->session = t->log = -1;
 	t->said[0] = '\0';
-	if (!high_pair(monitor, true) || !high_pair(session, true) ||
-	    !high_pair(log, false))
+	if (ipc_pair(monitor) == -1 || ipc_pair(session) == -1 ||
+	    pipe2(log, O_CLOEXEC) == -1)
 		return false;
 	t->monitor = monitor[0];
 	t->session = session[0];
@@ -169,7 +149,7 @@ fetch(struct trial *t, const char *url)
 	struct pack pack;
 	int relay[2], n;
 
-	if (!high_pair(relay, true))
+	if (ipc_pair(relay) == -1)
 		return -1;
 	pack_start(&pack, buf, sizeof(buf));
 	pack_u64(&pack, 1);

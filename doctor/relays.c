@@ -22,7 +22,7 @@ struct visit {
 	char subject[320];
 	const struct route *route;
 	struct addresses addresses;
-	char user[LOGIN_SIZE], password[LOGIN_SIZE];
+	char user[TOKEN_SIZE], password[TOKEN_SIZE];
 	struct mta_settings set;
 	struct mta mta;
 };
@@ -83,7 +83,9 @@ security(const struct visit *v)
 		return "Unix socket";
 	if (v->mta.stream.tls == NULL)
 		return "in the clear";
-	return v->mta.verified ? "TLS verified" : "TLS, not verified";
+	if (!v->mta.verified)
+		return "TLS, not verified";
+	return v->set.n_pins > 0 ? "TLS, as pinned" : "TLS verified";
 }
 
 static void
@@ -125,8 +127,8 @@ say_login_refused(struct visit *v)
 	}
 	if (mta->answer.code == 250) {
 		doctor_say(v->d, GRADE_FAIL, v->subject, "%s", mta->why);
-		doctor_remedy("Switch AUTH PLAIN on there, for TLS at least; "
-		    "or leave out `relay-credentials`.");
+		doctor_remedy("Switch it on there, for TLS at least; or leave "
+		    "out `relay-credentials`.");
 		return;
 	}
 	doctor_say(v->d, GRADE_FAIL, v->subject, "refuses the login of user "
@@ -140,7 +142,10 @@ remedy_tls(const struct visit *v)
 {
 	const char *why = v->mta.why;
 
-	if (strstr(why, "not present in") != NULL)
+	if (strstr(why, "relay-pin") != NULL)
+		doctor_remedy("If its key was changed, and by its owner, put "
+		    "the new digest there, see smtpsubmitd.conf(5).");
+	else if (strstr(why, "not present in") != NULL)
 		doctor_remedy("Use the name its certificate has in the relay "
 		    "line.");
 	else if (strstr(why, "expired") != NULL)
@@ -301,7 +306,40 @@ visit_maildir(struct visit *v)
 	return true;
 }
 
-/* Trust anchors and login, as every relay needs them. */
+/* Our own certificate, for relays that ask for one. */
+static bool
+take_keypair(struct visit *v)
+{
+	const struct certificate *own = &v->d->conf->relay_certificate;
+	struct secret chain = { NULL, 0 }, key = { NULL, 0 };
+	char error[512];
+	bool good;
+
+	if (own->chain == NULL)
+		return true;
+	good = secret_read_public(&chain, own->chain, error, sizeof(error)) &&
+	    secret_read_file(&key, own->key, error, sizeof(error));
+	if (!good) {
+		doctor_unfit(v->d, "relay-certificate", error);
+	} else if (!keypair_fits(&chain, &key)) {
+		doctor_say(v->d, GRADE_FAIL, "relay-certificate", "%s and %s "
+		    "do not fit: no relay could be used", own->chain,
+		    own->key);
+		doctor_remedy("Name a certificate and its own key, both in "
+		    "PEM.");
+		good = false;
+	} else {
+		v->set.has_certificate = good = tls_client_add_keypair(
+		    v->set.opportunistic, chain.data, chain.len, key.data,
+		    key.len) && tls_client_add_keypair(v->set.verified,
+		    chain.data, chain.len, key.data, key.len);
+	}
+	secret_wipe(&chain);
+	secret_wipe(&key);
+	return good;
+}
+
+/* What every relay needs: trust anchors or pins, and our login. */
 static bool
 prepare(struct visit *v)
 {
@@ -311,19 +349,23 @@ prepare(struct visit *v)
 	v->set.hostname = conf->hostname;
 	v->set.user = v->user;
 	v->set.password = v->password;
+	v->set.token = conf->relay_token;
+	v->set.pins = conf->relay_pins;
+	v->set.n_pins = conf->n_relay_pins;
 	v->set.timeout = DOCTOR_WAIT;
 	v->set.opportunistic = tls_client_settings(NULL, false, error,
 	    sizeof(error));
-	v->set.verified = tls_client_settings(conf->relay_ca, true, error,
-	    sizeof(error));
-	if (v->set.verified == NULL) {
+	/* a pin is compared, and nothing else of the certificate */
+	v->set.verified = v->set.n_pins > 0 ? v->set.opportunistic :
+	    tls_client_settings(conf->relay_ca, true, error, sizeof(error));
+	if (v->set.opportunistic == NULL || v->set.verified == NULL) {
 		doctor_unfit(v->d, "relay-ca", error);
 		return false;
 	}
 	/* a file that cannot be read was told of with the files */
-	return conf->relay_credentials == NULL ||
+	return take_keypair(v) && (conf->relay_credentials == NULL ||
 	    secret_read_login(conf->relay_credentials, v->user, v->password,
-	    sizeof(v->user), error, sizeof(error));
+	    sizeof(v->user), error, sizeof(error)));
 }
 
 void

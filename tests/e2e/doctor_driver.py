@@ -19,12 +19,13 @@ BUILD, T = begin("doctor")
 PROGRAM = os.path.join(BUILD, "smtpsubmitd")
 ROOT = os.getuid() == 0
 ALONE = sys.argv[1:] == ["alone"]       # the network is ours
-SECRETS = re.compile("submitpw|masterpw|smarthostpw|alicepw|bobpw|wrongpw|"
+SECRETS = re.compile("ya29|submitpw|masterpw|smarthostpw|alicepw|bobpw|wrongpw|"
                      "c21hcnRob3N0cH|PRIVATE KEY")
 NOBODY = dict(user=65534, group=65534, extra_groups=[])
 CA = T + "/ca.pem"
 RELAY = T + "/relay-login"
 write(RELAY, "smarthost smarthostpw\n")
+TOKEN = write(T + "/token", "me@example.com ya29.token\n")
 GOOD = {
     "hostname": "hostname mail.example.org",
     "certificate": "certificate %s/good.pem %s/good.key" % (T, T),
@@ -310,7 +311,7 @@ def fences():
 # Relays
 
 def relay_row(name, directives, url, grade, pattern, remedy=None, *lines,
-              count=1, **how):
+              **how):
     relay = Relay(directives, pki=T)
     try:
         row("relay: " + name, ["relay " + url.replace("PORT", str(
@@ -325,8 +326,40 @@ LOGIN = "relay-credentials " + RELAY
 AUTH = ["with AUTH PLAIN", "login smarthost smarthostpw"]
 
 
+def pin(name):
+    with open("%s/%s.digests" % (T, name)) as f:
+        return "relay-pin sha256:" + f.read().split()[0]
+
+
 def relays():
     mine = "://localhost:PORT"
+    token = ["relay-auth token", "relay-credentials " + TOKEN]
+    for name, directives, grade, pattern, remedy, lines in [
+            ("pinned", ["certificate wrong-name"], "ok", "TLS, as pinned;",
+             None, [pin("wrong-name")]),
+            ("pinned, another", [], "FAIL", "TLS fails: .*relay-pin",
+             "key was changed", [pin("wrong-name")]),
+            ("token", ["with AUTH XOAUTH2", "auth reply 235 2.7.0 ok"], "ok",
+             "TLS verified, logged in as me@example.com", None, token),
+            ("token that is refused", [
+                "with AUTH XOAUTH2", "auth reply 535 5.7.8 no ya29.token"],
+             "FAIL", "refuses the login of user me@example.com: 535 5.7.8 //",
+             "password in .*/token", token),
+            ("token where there is none of it", ["with AUTH PLAIN"], "FAIL",
+             "OAUTHBEARER and XOAUTH2 are not offered", "Switch it on",
+             token),
+            ("certificate of ours", [], "ok", "TLS verified;", None,
+             ["relay-certificate %s/good.pem %s/good.key" % (T, T)]),
+            ("certificate of ours with another key", [], "FAIL",
+             "^relay-certificate: .*do not fit", "its own key",
+             ["relay-certificate %s/good.pem %s/wrong-name.key" % (T, T)])]:
+        relay_row(name, ["tls"] + directives, "smtps" + mine, grade, pattern,
+                  remedy, *lines)
+    relay_row("certificate of ours, key that others can read", ["tls"],
+              "smtps" + mine, "FAIL", "^relay-certificate: .*others may",
+              "replace the secret",
+              "relay-certificate %s/good.pem %s/open.key" % (T, T),
+              status=78)
     for name, directives, url, grade, *rest in [
             ("in the clear", [], "smtp" + mine, "ok",
              r"^relay smtp://localhost:\d+: in the clear; offers PIPELINING "
@@ -361,7 +394,7 @@ def relays():
              "smtps" + mine, "FAIL", "refuses the login of user smarthost: "
              "535 5.7.8 //", "password in .*relay-login", LOGIN),
             ("no AUTH", ["tls"], "smtps" + mine, "FAIL",
-             "AUTH PLAIN and LOGIN are not offered", "Switch AUTH PLAIN on",
+             "AUTH PLAIN and LOGIN are not offered", "Switch it on",
              LOGIN),
             ("not SMTP", ["greeting reply SSH-2.0-OpenSSH"], "smtp" + mine,
              "FAIL", "no SMTP reply", "port of a mail server"),
