@@ -158,6 +158,7 @@ doctor_run(const char *file, const struct config *conf, bool local,
 	check_files(&d);
 	check_fences(&d);
 	if (!local) {
+		check_helper(&d);
 		check_relays(&d);
 		check_imaps(&d);
 		check_dns(&d);

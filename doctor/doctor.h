@@ -7,6 +7,7 @@
  * certificate.c	each `certificate` line
  * files.c	who may read and write what the daemon trusts
  * fences.c	what this kernel offers
+ * helper.c	the checkpassword program, with a login that nobody has
  * relays.c	each relay: reached, TLS, login, what it offers
  * imap.c	each IMAP server, by imapfetch itself
  * dns.c	what others must find of the domain; records.c reads answers
@@ -21,6 +22,8 @@
 #include "config/config.h"
 
 #define DOCTOR_WAIT 10000	/* ms that a step over the network may take */
+/* the login of which nobody has the password */
+#define DOCTOR_NOBODY "smtpsubmitd-n"
 
 enum grade {
 	GRADE_OK,
@@ -61,6 +64,7 @@ void doctor_unfit(struct doctor *, const char *subject, const char *why);
 void check_certificates(struct doctor *);
 void check_files(struct doctor *);
 void check_fences(struct doctor *);
+void check_helper(struct doctor *);
 void check_relays(struct doctor *);
 void check_imaps(struct doctor *);
 void check_dns(struct doctor *);

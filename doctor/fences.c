@@ -88,18 +88,19 @@ check_landlock(struct doctor *d)
 		    "then let the firewall bound what `user` connects to.");
 }
 
-static void
-check_seccomp(struct doctor *d)
+static bool
+has_seccomp(struct doctor *d)
 {
 	/* SECCOMP_GET_ACTION_AVAIL, SECCOMP_RET_KILL_PROCESS */
 	uint32_t kill_process = 0x80000000;
 
 	if (syscall(SYS_seccomp, 2, 0, &kill_process) == 0)
-		return;
+		return true;
 	doctor_say(d, GRADE_FAIL, "fences", "seccomp: the kernel refuses it, "
 	    "no process would start");
 	doctor_remedy("Under systemd add `SystemCallFilter=seccomp`; else "
 	    "the kernel needs CONFIG_SECCOMP_FILTER.");
+	return false;
 }
 
 /* Our processes are not dumpable, so this is about the moment of exec. */
@@ -125,7 +126,12 @@ check_ptrace(struct doctor *d)
 static void
 check_kernel(struct doctor *d)
 {
-	check_seccomp(d);
+	char text[256];
+
+	if (has_seccomp(d)) {
+		sandbox_describe(text, sizeof(text));
+		doctor_say(d, GRADE_OK, "fences", "%s", text);
+	}
 	check_landlock(d);
 	check_ptrace(d);
 }
@@ -133,17 +139,16 @@ check_kernel(struct doctor *d)
 static void
 check_kernel(struct doctor *d)
 {
-	(void)d;	/* all of it is there, or the program would not be */
+	char text[256];
+
+	sandbox_describe(text, sizeof(text));
+	doctor_say(d, GRADE_OK, "fences", "%s", text);
 }
 #endif
 
 void
 check_fences(struct doctor *d)
 {
-	char text[256];
-
-	sandbox_describe(text, sizeof(text));
-	doctor_say(d, GRADE_OK, "fences", "%s", text);
 	check_root(d);
 	check_kernel(d);
 }

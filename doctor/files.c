@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <libgen.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +92,7 @@ is_open_to_change(const char *path, const struct stat *st,
 static bool
 find_open(const char *name, struct problem *problem)
 {
-	char path[4096];
+	char path[4096], *slash;
 	struct stat st;
 
 	if (realpath(name, path) == NULL)
@@ -104,7 +103,8 @@ find_open(const char *name, struct problem *problem)
 			return true;
 		if (path[1] == '\0')
 			return false;
-		dirname(path);
+		slash = strrchr(path, '/');
+		slash[slash == path] = '\0';
 	}
 }
 

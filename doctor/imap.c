@@ -22,8 +22,6 @@
 #include "doctor/doctor.h"
 
 #define NO_MESSAGE "4294967295"	/* the highest UID there may be */
-/* for passthrough, which needs a password that only users have */
-#define NOBODY "smtpsubmitd-n"
 #define URL_SIZE 2048
 /* a stock Dovecot 2.3 needs up to 6 s to fail */
 #define FETCH_WAIT (2 * DOCTOR_WAIT)
@@ -82,7 +80,7 @@ instruct(struct trial *t, int session)
 	pack_start(&pack, buf, sizeof(buf));
 	pack_string(&pack, "-n");
 	pack_string(&pack, t->user);
-	pack_string(&pack, passthrough ? NOBODY : "");
+	pack_string(&pack, passthrough ? DOCTOR_NOBODY : "");
 	pack_u32(&pack, FETCH_WAIT);
 	pack_u32(&pack, (uint32_t)conf->fetch_uid);
 	pack_u32(&pack, (uint32_t)conf->fetch_gid);
@@ -430,7 +428,7 @@ check_imap(struct doctor *d, struct trial *t)
 	    !secret_read_login(t->line->credentials, t->name, t->password,
 	    sizeof(t->name), error, sizeof(error)))
 		return;
-	strlcpy(t->user, NOBODY, sizeof(t->user));
+	strlcpy(t->user, DOCTOR_NOBODY, sizeof(t->user));
 	if (t->line->login == IMAP_PROXY &&
 	    !find_user(conf, t->user, sizeof(t->user))) {
 		doctor_say(d, GRADE_WARN, t->subject, "not tried: no user is "

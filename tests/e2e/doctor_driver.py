@@ -1,4 +1,6 @@
 """The rows of doctor.t; SHOW=1 prints what is found."""
+import ctypes
+import errno
 import os
 import plistlib
 import pty
@@ -13,7 +15,7 @@ import threading
 from common_driver import (HERE, SLOW, Relay, at_end, begin, end, report,
                            skip, write)
 from alone import NameServer, alone
-from imapfetch_servers import Dovecot, free_ports
+from imapfetch_servers import Cyrus, Dovecot, free_ports
 
 BUILD, T = begin("doctor")
 PROGRAM = os.path.join(BUILD, "smtpsubmitd")
@@ -295,9 +297,64 @@ def missing_programs():
                not said["FAIL"], "files: " + name, status, said["all"])
 
 
+# The helper
+
+def helper():
+    def script(name, text, grade, pattern, remedy=None):
+        path = write("%s/helper-%s" % (T, name), "#!/bin/sh\n" + text, 0o755)
+        row("auth: " + name, ["auth " + path], grade, "^auth: " + pattern,
+            remedy)
+
+    row("auth: refuses a made-up login", [], "ok",
+        "^auth: .*checkpassword-file runs, and refuses a made-up login")
+    row("auth: no file of users", ["auth %s/checkpassword-file %s/none" % (
+        BUILD, T)], "FAIL", r"cannot tell \(exit 111\): .*none: No such",
+        "by hand")
+    row("auth: no PAM service", ["auth %s/checkpassword-pam -s none" % BUILD],
+        "FAIL", r"cannot tell \(exit 111\): .*none", "by hand")
+    script("yes", 'exec "$@"\n', "FAIL", ".*says yes to a made-up", "anybody")
+    script("signal", "kill -9 $$\n", "FAIL", r".*cannot tell \(signal 9\)",
+           "Nobody can log in")
+    script("other-exit", "echo trouble >&2; exit 2\n", "FAIL",
+           r".*cannot tell \(exit 2\): trouble", "by hand")
+    path = write(T + "/helper-sees", "#!/bin/sh\n(env; tr '\\0' '\\n' <&3) "
+                 ">%s/seen; exit 1\n" % T, 0o755)
+    row("auth: sees what it will see", ["auth " + path], "ok", "^auth: .*runs")
+    with open(T + "/seen") as f:
+        seen = f.read()
+    report(re.search("(?m)^PROTO=TCP$", seen) and re.search(
+        r"(?m)^smtpsubmitd-n\n[0-9a-f]{16}\n\d+$", seen),
+        "auth: login, password and time on descriptor 3", seen)
+
+
 # Fences
 
+def without(call):
+    """For preexec_fn: this system call is not there (libseccomp)."""
+    lib = ctypes.CDLL("libseccomp.so.2", use_errno=True)
+    lib.seccomp_init.restype = ctypes.c_void_p
+    lib.seccomp_rule_add.argtypes = [ctypes.c_void_p, ctypes.c_uint32,
+                                     ctypes.c_int, ctypes.c_uint]
+    lib.seccomp_load.argtypes = [ctypes.c_void_p]
+    number = lib.seccomp_syscall_resolve_name(call)
+
+    def load():
+        filter_ = lib.seccomp_init(0x7fff0000)      # SCMP_ACT_ALLOW
+        lib.seccomp_rule_add(filter_, 0x00050000 | errno.ENOSYS, number, 0)
+        lib.seccomp_load(filter_)
+
+    return load
+
+
 def fences():
+    try:
+        row("fences: a kernel without Landlock", [], "warn",
+            r"^fences: Landlock \(version 0\): a seized process", "5.13",
+            "-d", preexec_fn=without(b"landlock_create_ruleset"))
+        row("fences: no seccomp here", [], "FAIL", "^fences: seccomp: ",
+            "SystemCallFilter", "-d", preexec_fn=without(b"seccomp"))
+    except OSError as e:
+        skip("fences: an older kernel", e)
     row("fences: what holds", [], "ok", "^fences: (seccomp|none)", None, "-d")
     row("fences: ptrace", [], "ok", "no process is dumpable", None, "-d")
     if not ROOT:
@@ -444,7 +501,13 @@ def slow_relays():
         relay_row("silent", ["greeting silent"], "smtp://localhost:PORT",
                   "FAIL", "no answer in time", "firewall")
 
-    jobs = [threading.Thread(target=silent)]
+    def helper_without_end():
+        path = write(T + "/helper-long", "#!/bin/sh\nsleep 1000\n", 0o755)
+        row("auth: no end", ["auth " + path], "FAIL", "^auth: .*no end after "
+            "10 s, signal 9", "by hand")
+
+    jobs = [threading.Thread(target=silent),
+            threading.Thread(target=helper_without_end)]
     for job in jobs:
         job.start()
     return jobs
@@ -494,18 +557,24 @@ def imap():
              r"imap\+starttls:// later \(143\)")]:
         row("imap: " + name, [line], grade, "^imap .*" + rest[0],
             *rest[1:])
-    if any(1000 <= u.pw_uid < 60000 for u in pwd.getpwall()):
-        skip("imap: proxy without a user", "this system has users")
-    else:
+    if ALONE:
+        few = write(T + "/passwd", "".join(
+            ":".join(map(str, u)) + "\n" for u in pwd.getpwall()
+            if not 1000 <= u.pw_uid < 60000), 0o644)
+        subprocess.run(["mount", "--bind", few, "/etc/passwd"], check=True)
         row("imap: proxy without a user", [
             star + "proxy " + master + ca, "auth %s/auth-reply" % BUILD],
-            "warn", "not tried: no user", "senders")
+            "warn", "not tried: no user", "senders", status=1)
+        subprocess.run(["umount", "/etc/passwd"], check=True)
+    else:
+        skip("imap: proxy without a user", "needs namespaces (unshare)")
     write(T + "/senders", "carol@example.org carol@example.org\n")
     row("imap: proxy for a user of the senders file",
         [star + "proxy " + master + ca, "senders %s/senders" % T], "ok",
         "master acts for carol@example.org")
     row("imap: BURL is offered", [star + "login " + submit + ca], "ok",
         "^EHLO: .* BURL ")
+    cyrus(submit)
     lab.start(LAB_URLAUTH="broken")
     row("imap: the stock Dovecot 2.3", [star + "login " + submit + ca],
         "FAIL", "login is good, but URLAUTH does not work",
@@ -518,6 +587,17 @@ def imap():
         "has no URLAUTH", "imap_urlauth_host")
     row("imap: no URLAUTH, proxy", [star + "proxy " + master + ca], "warn",
         "has no URLAUTH", "imap_urlauth_host")
+
+
+def cyrus(submit):
+    lab = Cyrus(T)
+    at_end.append(lab.stop)
+    why = lab.start()
+    if why:
+        skip("imap: Cyrus", why)
+        return
+    row("imap: Cyrus", ["imap imaps://localhost:%d login %s ca=%s" % (
+        lab.port, submit, lab.ca)], "ok", "logged in as submit, and URLAUTH")
 
 
 # DNS
@@ -756,6 +836,7 @@ waiting = slow_relays()
 certificates()
 files()
 fences()
+helper()
 relays()
 imap()
 dns()
