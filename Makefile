@@ -26,6 +26,7 @@ LINK	= $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS)
 
 # what is pure: no I/O, linked into the unit tests and the fuzz harnesses too
 PURE	= base/conf.o base/ipc.o base/network.o \
+	doctor/autoconfig.o doctor/records.o \
 	smtp/auth.o smtp/body.o smtp/command.o smtp/content.o smtp/ehlo.o \
 	smtp/envelope.o smtp/greeting.o smtp/input.o smtp/param.o \
 	smtp/path.o smtp/proxy.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
@@ -41,7 +42,9 @@ DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o envelope.
 	nursery.o order.o origin.o pending.o probe.o relay.o session.o state.o transfer.o \
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
 	base/clock.o base/log.o base/pin.o base/secret.o base/spawn.o base/stream.o base/tls.o \
-	mta/body.o mta/client.o mta/hello.o mta/login.o mta/maildir.o sandbox/close.o $(FENCE) $(PURE) $(PURE_IMAP)
+	mta/body.o mta/client.o mta/hello.o mta/login.o mta/maildir.o sandbox/close.o $(FENCE) $(DOCTOR) $(PURE) $(PURE_IMAP)
+DOCTOR	= doctor/certificate.o doctor/dns.o doctor/doctor.o doctor/fences.o \
+	doctor/files.o doctor/helper.o doctor/imap.o doctor/relays.o doctor/setup.o
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
 	imap/prepare.o base/clock.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
 PROGRAMS = smtpsubmitd imapfetch auth-reply checkpassword-file checkpassword-pam

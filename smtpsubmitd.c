@@ -32,6 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "doctor/doctor.h"
 #include "sandbox/sandbox.h"
 #include "smtpsubmitd.h"
 
@@ -145,24 +146,6 @@ prepare_tls(struct config *conf)
 		errx(EXIT_CONFIG, "%s", error);
 }
 
-/* What -n says so far: that the files can be read and fit together. */
-_Noreturn static void
-check_and_exit(const struct options *options, struct config *conf)
-{
-	char error[512], fences[128];
-
-	prepare_tls(conf);
-	if (!tls_keys_load(conf->certificates, conf->n_certificates, error,
-	    sizeof(error)))
-		errx(EXIT_CONFIG, "%s", error);
-	if (!config_check_logins(conf, error, sizeof(error)))
-		errx(EXIT_CONFIG, "%s", error);
-	sandbox_describe(fences, sizeof(fences));
-	printf("%s: ok\n", options->file);
-	printf("fences: %s\n", fences);
-	exit(0);
-}
-
 /* TLS at once may also be asked for by a socket's name, its port, or -t. */
 static void
 check_sockets(const struct config *conf)
@@ -229,7 +212,8 @@ main(int argc, char **argv)
 	if (config_load(options.file, conf) > 0)
 		exit(EXIT_CONFIG);
 	if (options.check)
-		check_and_exit(&options, conf);
+		exit(doctor_run(options.file, conf, options.debug,
+		    options.verbose));
 	service.foreground = options.debug;
 	if (!sockets.from_system && !activation_listen(&sockets, conf))
 		exit(EXIT_CONFIG);

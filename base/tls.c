@@ -117,10 +117,14 @@ configure(struct tls *ctx, struct tls_config *config)
 {
 	const RSA_METHOD *rsa_before = RSA_get_default_method();
 	const EC_KEY_METHOD *ec_before = EC_KEY_get_default_method();
-	RSA_METHOD *rsa = RSA_meth_dup(rsa_before);
-	EC_KEY_METHOD *ec = EC_KEY_METHOD_new(ec_before);
+	static RSA_METHOD *rsa;		/* the keys go on using them */
+	static EC_KEY_METHOD *ec;
 	int n;
 
+	if (rsa == NULL)
+		rsa = RSA_meth_dup(rsa_before);
+	if (ec == NULL)
+		ec = EC_KEY_METHOD_new(ec_before);
 	if (rsa == NULL || ec == NULL)
 		return -1;
 	RSA_meth_set_priv_enc(rsa, ask_rsa);
@@ -467,4 +471,12 @@ tls_keys_wipe(void)
 
 	for (i = 0; i < n_keys; i++)
 		secret_wipe(&der[i]);
+}
+
+void
+tls_keys_forget(void)
+{
+	tls_keys_wipe();
+	while (n_keys > 0)
+		EVP_PKEY_free(public_keys[--n_keys]);
 }

@@ -53,6 +53,9 @@ size_t tls_keys_sign(unsigned key, enum sign_kind, int padding,
     const unsigned char *in, size_t n, unsigned char *out, size_t size);
 void tls_keys_wipe(void);
 
+/* For checks of a configuration: as if none had ever been read. */
+void tls_keys_forget(void);
+
 /* For checks of a configuration. */
 bool tls_file_has_certificate(const char *path);
 

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/conf.h"
-#include "base/secret.h"
 #include "smtp/path.h"
 #include "config/words.h"
 
@@ -343,22 +342,4 @@ config_senders(const struct config *c, const char *login)
 		if (strcmp(c->senders[i].login, login) == 0)
 			return c->senders[i].addresses;
 	return "";
-}
-
-bool
-config_check_logins(const struct config *c, char *error, size_t size)
-{
-	char user[256], password[256];
-	bool good = true;
-	size_t i;
-
-	if (c->relay_credentials != NULL)
-		good = secret_read_login(c->relay_credentials, user, password,
-		    sizeof(user), error, size);
-	for (i = 0; i < c->n_imaps && good; i++)
-		if (c->imaps[i].credentials != NULL)
-			good = secret_read_login(c->imaps[i].credentials,
-			    user, password, sizeof(user), error, size);
-	explicit_bzero(password, sizeof(password));
-	return good;
 }

@@ -96,9 +96,6 @@ struct config {
  */
 unsigned config_load(const char *path, struct config *);
 
-/* For -n: whether the files with logins can be read; a text if not. */
-bool config_check_logins(const struct config *, char *error, size_t size);
-
 /* Whether this address is a trusted-proxy, which may name its clients. */
 bool config_trusts(const struct config *, const char *address);
 
