@@ -38,6 +38,14 @@ broker_load_secrets(char *error, size_t size)
 		    conf->relay_certificate.chain);
 		return false;
 	}
+	if (keypair.key.data != NULL && !tls_keypair_is_good(
+	    keypair.chain.data, keypair.chain.len, keypair.key.data,
+	    keypair.key.len)) {
+		snprintf(error, size, "%s: is not the key of %s",
+		    conf->relay_certificate.key,
+		    conf->relay_certificate.chain);
+		return false;
+	}
 	if (conf->relay_credentials == NULL)
 		return true;
 	return secret_read_login(conf->relay_credentials, broker.user,

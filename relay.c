@@ -177,7 +177,7 @@ settle_routes(const char *urls)
 	}
 }
 
-/* For the configured relays only; a key that does not fit is left out. */
+/* For the configured relays only; the monitor has seen that they fit. */
 static void
 take_keypair(struct frame *frame)
 {

@@ -309,6 +309,30 @@ no_pass_phrase(char *buf, int size, int writing, void *arg)
 	return -1;
 }
 
+bool
+tls_keypair_is_good(const unsigned char *chain, size_t chain_len,
+    const unsigned char *key, size_t key_len)
+{
+	BIO *chain_bio = BIO_new_mem_buf(chain, (int)chain_len);
+	BIO *key_bio = BIO_new_mem_buf(key, (int)key_len);
+	X509 *x509 = NULL;
+	EVP_PKEY *pkey = NULL;
+	bool good;
+
+	if (chain_bio != NULL && key_bio != NULL) {
+		x509 = PEM_read_bio_X509(chain_bio, NULL, NULL, NULL);
+		pkey = PEM_read_bio_PrivateKey(key_bio, NULL, no_pass_phrase,
+		    NULL);
+	}
+	good = x509 != NULL && pkey != NULL &&
+	    X509_check_private_key(x509, pkey) == 1;
+	EVP_PKEY_free(pkey);
+	X509_free(x509);
+	BIO_free(key_bio);
+	BIO_free(chain_bio);
+	return good;
+}
+
 /* The key as DER in locked memory; the library's own copy is freed. */
 static bool
 load_key(const struct certificate *cert, size_t i, char *error, size_t size)

@@ -69,6 +69,9 @@ struct tls_config *tls_client_settings(const char *ca_file, bool verify,
 /* Shows this certificate to servers that ask for one; PEM. */
 bool tls_client_add_keypair(struct tls_config *, const unsigned char *chain,
     size_t chain_len, const unsigned char *key, size_t key_len);
+/* Whether they can be used so: read at all, and one fits the other. */
+bool tls_keypair_is_good(const unsigned char *chain, size_t chain_len,
+    const unsigned char *key, size_t key_len);
 /* A context for one connection, or NULL. */
 struct tls *tls_client_open(struct tls_config *);
 
