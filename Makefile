@@ -28,8 +28,8 @@ LINK	= $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS)
 PURE	= base/conf.o base/ipc.o base/network.o \
 	doctor/autoconfig.o doctor/records.o \
 	smtp/auth.o smtp/body.o smtp/command.o smtp/content.o smtp/ehlo.o \
-	smtp/envelope.o smtp/greeting.o smtp/input.o smtp/param.o \
-	smtp/path.o smtp/proxy.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
+	smtp/envelope.o smtp/greeting.o smtp/input.o smtp/oauth.o \
+	smtp/param.o smtp/path.o smtp/proxy.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
 	smtp/xclient.o \
 	message/address.o message/cfws.o message/check.o message/complete.o \
 	message/content.o message/date.o message/header.o message/policy.o \

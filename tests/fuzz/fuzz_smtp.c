@@ -304,6 +304,7 @@ begin(uint8_t flags, bool bit_by_bit)
 	w.n_asked = w.id = w.last_seen = w.accepted = w.seen_accepted = 0;
 	w.stalls = flags & 1;
 	w.set = (struct smtp_settings){ .hostname = "mx.example.org",
+		.passwords = true, .tokens = true,
 		.has_domain = flags & 2, .xclient = flags & 2, .has_certificate = flags & 4,
 		.tls = flags & 8 ? TLS_POLICY_OPTIONAL : TLS_POLICY_REQUIRED,
 		.max_size = flags & 1 ? 1000000 : 40, .max_recipients = 3,

@@ -507,6 +507,7 @@ begin(unsigned flags)
 
 	memset(&run, 0, sizeof(run));
 	set = (struct smtp_settings){ .hostname = "mx.example.org",
+		.passwords = true, .tokens = true,
 		.has_certificate = !(flags & OFF),
 		.xclient = (flags & PROXY) != 0,
 		.tls = flags & OPTIONAL ? TLS_POLICY_OPTIONAL : flags & OFF ?
