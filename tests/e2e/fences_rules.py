@@ -186,7 +186,7 @@ def tries(h):
         got = [s.login("alice", "wrong")[2] for _ in range(2)]
         s.login()
         report(got == [b"\1", b"\1"], "wrong, wrong, right: logged in", got)
-    wrong = "S_AUTH", octets("alice") + octets("wrong")
+    wrong = "S_AUTH", b"\0" + octets("alice") + octets("wrong")
     dies(h, "a login after the last try", None, "after the last try",
          wrong, wrong, wrong, ("S_AUTH", LOGIN))
     with Seized(h) as s:
