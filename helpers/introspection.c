@@ -73,26 +73,62 @@ check_time(const json_t *answer, time_t now, const char **why)
 	return CP_RIGHT;
 }
 
+/* Whether a member is missing or one of these strings, in any case. */
+static int
+is_one_of(const json_t *answer, const char *name, const char *a,
+    const char *b)
+{
+	const json_t *value = json_object_get(answer, name);
+	const char *s = json_string_value(value);
+
+	return value == NULL ||
+	    (s != NULL && (strcasecmp(s, a) == 0 || strcasecmp(s, b) == 0));
+}
+
 /*
  * A token that is bound to a key (RFC 9449, RFC 8705) is nobody's who only
- * has the token, and nothing of SASL shows the key.
+ * has the token, and nothing of SASL shows the key. Refresh tokens, which
+ * some servers call active too, have "token_use" (Dex, Hydra) or "typ"
+ * (Keycloak) to tell them.
  */
 static int
 is_bearer(const json_t *answer)
 {
-	const json_t *type = json_object_get(answer, "token_type");
-	const char *s = json_string_value(type);
-
 	return json_object_get(answer, "cnf") == NULL &&
-	    (type == NULL || (s != NULL && (strcasecmp(s, "bearer") == 0 ||
-	    strcasecmp(s, "access_token") == 0)));
+	    is_one_of(answer, "token_type", "bearer", "access_token") &&
+	    is_one_of(answer, "token_use", "access_token", "access") &&
+	    is_one_of(answer, "typ", "bearer", "at+jwt");
+}
+
+/*
+ * The member of this name, which may hold dots, or the one that the dots lead
+ * to: ext.email. scope is then the object it is in.
+ */
+static const json_t *
+find_claim(const json_t *answer, const char *name, const json_t **scope,
+    const char **last)
+{
+	const json_t *value = json_object_get(answer, name);
+	const char *dot;
+
+	*scope = answer;
+	*last = name;
+	while (value == NULL && (dot = strchr(*last, '.')) != NULL) {
+		*scope = json_object_getn(*scope, *last,
+		    (size_t)(dot - *last));
+		*last = dot + 1;
+		value = json_object_get(*scope, *last);
+	}
+	return value;
 }
 
 static enum checkpassword
 find_user(const json_t *answer, const struct introspection *want,
     char *user, const char **why)
 {
-	const json_t *value = json_object_get(answer, want->claim);
+	const json_t *inside;
+	const char *name;
+	const json_t *value = find_claim(answer, want->claim, &inside, &name);
 	const char *s = json_string_value(value);
 
 	if (s == NULL || !login_possible(s) ||
@@ -101,8 +137,8 @@ find_user(const json_t *answer, const struct introspection *want,
 		       "missing or no login; see -c";
 		return CP_WRONG;
 	}
-	if (strcmp(want->claim, "email") == 0 &&
-	    json_is_false(json_object_get(answer, "email_verified"))) {
+	if (strcmp(name, "email") == 0 &&
+	    json_is_false(json_object_get(inside, "email_verified"))) {
 		*why = "the token's email is not verified";
 		return CP_WRONG;
 	}
@@ -131,7 +167,7 @@ judge(const json_t *answer, const struct introspection *want, char *user,
 	if ((status = check_time(answer, want->now, why)) != CP_RIGHT)
 		return status;
 	if (!is_bearer(answer))
-		*why = "the token is bound to a key, or is no bearer token";
+		*why = "the token is bound to a key, or is no access token";
 	else if (!scope_fits(answer, want->scope))
 		*why = "the token lacks the scope";
 	else if (!audience_fits(answer, want->audience))

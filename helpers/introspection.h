@@ -12,7 +12,7 @@
 #define INTROSPECTION_USER_MAX 255 /* octets of a login */
 
 struct introspection {
-	const char *claim; /* whose value is the login */
+	const char *claim; /* whose value is the login; dots lead inside */
 	const char *scope; /* a word of scope that must be there, or NULL */
 	const char *audience; /* one of aud that must be, or NULL */
 	const char *login; /* whom the client named, "" for nobody */

@@ -67,6 +67,16 @@ def verdicts(e, url):
         "mail": {"active": True, "sub": "42", "email": "jo@example.org"},
         "mia": {"active": True, "username": "mia"},
         "dpop": dict(ON, token_type="DPoP"),
+        # as Dex and Keycloak put it
+        "dex": {"active": True, "client_id": "mua", "sub": "CgE0MhIFbG9jYWw",
+                "exp": now + 60, "iat": now, "nbf": now, "aud": "mua",
+                "token_type": "Bearer", "token_use": "access_token",
+                "ext": {"email": "jo@example.org", "email_verified": True}},
+        "keycloak": {"active": True, "typ": "Bearer", "username": "jo",
+                     "preferred_username": "jo", "token_type": "Bearer",
+                     "aud": ["account", "smtp"], "scope": "email mail profile",
+                     "exp": now + 60, "sub": "0d6e-4d0c", "azp": "mua"},
+        "refresh": dict(ON, token_type="Bearer", token_use="refresh_token"),
         "a+b/c-._~==": ON, "x" * 8192: ON})
     row("active", RIGHT, url=url)
     row("active, nobody named", RIGHT, url=url, login="")
@@ -90,6 +100,12 @@ def verdicts(e, url):
         says="not that of the login given")
     row("a token bound to a key", WRONG, url=url, token="dpop",
         says="bound to a key")
+    row("an answer of Dex", (0, "USER=jo@example.org|"), "-c", "ext.email",
+        "-a", "mua", url=url, token="dex", login="jo@example.org")
+    row("an answer of Keycloak", RIGHT, "-a", "smtp", "-s", "mail", url=url,
+        token="keycloak")
+    row("a refresh token", WRONG, url=url, token="refresh",
+        says="no access token")
     row("octets that mean something in a form", RIGHT, url=url,
         token="a+b/c-._~==")
     row("a token of 8192 octets", RIGHT, url=url, token="x" * 8192)

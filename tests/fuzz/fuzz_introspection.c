@@ -9,7 +9,8 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const claims[] = { "username", "email", "sub" };
+	static const char *const claims[] = { "username", "email",
+	    "ext.email" };
 	char user[INTROSPECTION_USER_MAX + 1];
 	enum checkpassword status;
 	const char *why;
