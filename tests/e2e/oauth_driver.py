@@ -7,7 +7,9 @@ import re
 import shutil
 import string
 import subprocess
+import sys
 import time
+import traceback
 
 from common_driver import (SLOW, House, begin, children, end, expect,
                            found_in, give_envelope, report, skip, talk, wait,
@@ -424,7 +426,7 @@ def by_daemon(e):
                                         "scope": "openid mail"}
     e.answers[LONG] = e.answers["alices-token"]
     e.answers["alices-scopeless"] = {"active": True, "username": "alice"}
-    with house(e, "auth-tries 3", name="tokens") as h:
+    with house(e, "auth-tries 3", "auth-penalty 0s", name="tokens") as h:
         h.secrets |= {"alices-token", "wrong-token", "bobs-token", LONG[:40],
                       "our secret"}
         c = h.dial()    # the daemon listens
@@ -455,5 +457,7 @@ def main():
 
 try:
     main()
-finally:
-    end()
+except Exception as e:
+    traceback.print_exc(file=sys.stdout)
+    report(False, "all rows were tried", repr(e))
+end()
