@@ -254,7 +254,7 @@ static const struct row {
   "C XCLIENT LOGIN=[UNAVAILABLE]", GREETING, "=" } },
 { "EHLO to a proxy", PROXY | TLS, { "C EHLO x", "S 250-mx.example.org",
   "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
-  "S 250-CHUNKING", "S 250-ENHANCEDSTATUSCODES", "S 250-AUTH PLAIN LOGIN",
+  "S 250-CHUNKING", "S 250-ENHANCEDSTATUSCODES", "S 250-AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2",
   "S 250 " XCLIENT, "=" } },
 { "EHLO to a proxy after login", PROXY | TLS | IN, { "C EHLO x",
   "S 250-mx.example.org", "S 250-PIPELINING", "S 250-SIZE 100",
