@@ -28,8 +28,8 @@ LINK	= $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS)
 PURE	= base/conf.o base/ipc.o base/network.o \
 	doctor/autoconfig.o doctor/records.o \
 	smtp/auth.o smtp/body.o smtp/command.o smtp/content.o smtp/ehlo.o \
-	smtp/envelope.o smtp/greeting.o smtp/input.o smtp/param.o \
-	smtp/path.o smtp/proxy.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
+	smtp/envelope.o smtp/greeting.o smtp/input.o smtp/oauth.o \
+	smtp/param.o smtp/path.o smtp/proxy.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
 	smtp/xclient.o \
 	message/address.o message/cfws.o message/check.o message/complete.o \
 	message/content.o message/date.o message/header.o message/policy.o \
@@ -47,14 +47,16 @@ DOCTOR	= doctor/certificate.o doctor/dns.o doctor/doctor.o doctor/fences.o \
 	doctor/files.o doctor/helper.o doctor/imap.o doctor/relays.o doctor/setup.o
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
 	imap/prepare.o base/clock.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
-PROGRAMS = smtpsubmitd imapfetch auth-reply checkpassword-file checkpassword-pam
+INTROSPECT = helpers/checktoken-introspect.o helpers/introspection.o helpers/fd3.o base/secret.o
+PROGRAMS = smtpsubmitd imapfetch auth-reply checkpassword-file checkpassword-pam \
+	checktoken-introspect
 
 all: $(PROGRAMS:%=$(BUILD)/%)
 
 $(BUILD)/smtpsubmitd: $(DAEMON:%=$(BUILD)/%)
 	$(LINK) -o $@ $(DAEMON:%=$(BUILD)/%) $(PKG_LIBS)
 
-# the only one with libcurl
+# the only ones with libcurl
 $(BUILD)/imapfetch: $(IMAPFETCH:%=$(BUILD)/%)
 	$(LINK) -o $@ $(IMAPFETCH:%=$(BUILD)/%) `pkg-config --libs libcurl libbsd-overlay libseccomp`
 
@@ -67,12 +69,18 @@ $(BUILD)/checkpassword-file: $(BUILD)/helpers/checkpassword-file.o $(BUILD)/help
 $(BUILD)/checkpassword-pam: $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o
 	$(LINK) -o $@ $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o -lpam
 
+$(BUILD)/checktoken-introspect: $(INTROSPECT:%=$(BUILD)/%)
+	$(LINK) -o $@ $(INTROSPECT:%=$(BUILD)/%) `pkg-config --libs libcurl jansson`
+
+$(BUILD)/helpers/introspection.o: CPPFLAGS += `pkg-config --cflags jansson`
+$(BUILD)/helpers/checktoken-introspect.o: CPPFLAGS += `pkg-config --cflags libcurl`
+
 # the loop over every octet of a message wants vector code
 $(BUILD)/message/content.o: message/content.c
 	@mkdir -p $(@D)
 	$(COMPILE) -O3 -MMD -MP -c -o $@ message/content.c
 
-# the helpers need nothing but libc: they are exec'd at each login
+# the helpers for passwords need nothing but libc: they are exec'd at each login
 $(BUILD)/helpers/%.o: helpers/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
@@ -98,7 +106,8 @@ install: all
 	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
 	install -m 755 $(BUILD)/smtpsubmitd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/imapfetch $(BUILD)/auth-reply \
-	    $(BUILD)/checkpassword-file $(BUILD)/checkpassword-pam $(DESTDIR)$(LIBEXECDIR)/
+	    $(BUILD)/checkpassword-file $(BUILD)/checkpassword-pam \
+	    $(BUILD)/checktoken-introspect $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5/
 	install -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8/
 
@@ -124,4 +133,5 @@ include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/priv/priv.mk
 
--include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d)
+-include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d) \
+	$(INTROSPECT:%.o=$(BUILD)/%.d)

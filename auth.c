@@ -1,11 +1,12 @@
 /*
  * The monitor's conversation with a checkpassword program: name and password
- * by descriptor 3, the verdict by exit code, and by descriptor 4 what the
- * program's last step, auth-reply, says about the user. At most
+ * (or token) by descriptor 3, the verdict by exit code, and by descriptor 4
+ * what the program's last step, auth-reply, says about the user. At most
  * max-auth-helpers run at once, the others wait their turn. A helper is
  * exec'd with nothing but these descriptors and a small environment; the
- * password is wiped here as soon as it is in the pipe.
+ * secret is wiped here as soon as it is in the pipe.
  */
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -24,11 +25,13 @@
 
 #define TIME_LIMIT	20	/* seconds; then it has failed */
 #define ANSWER_MAX	16384
-#define REQUEST_MAX	768
 
 struct auth_request {
 	struct auth_request *next;	/* in the queue or among the running */
-	char login[USER_SIZE], password[USER_SIZE];
+	char **argv;			/* the configuration's */
+	char login[USER_SIZE];
+	char *secret;			/* NULL when the helper has it */
+	size_t secret_len;		/* with its NUL */
 	char id[SESSION_ID_SIZE], client[CLIENT_SIZE];
 	auth_done done;			/* NULL: cancelled */
 	void *arg;
@@ -63,8 +66,17 @@ unlink_request(struct auth_request **list, struct auth_request *request)
 }
 
 static void
+wipe_secret(struct auth_request *request)
+{
+	if (request->secret != NULL)
+		freezero(request->secret, request->secret_len);
+	request->secret = NULL;
+}
+
+static void
 free_request(struct auth_request *request)
 {
+	wipe_secret(request);
 	if (request->timeout != NULL)
 		event_free(request->timeout);
 	if (request->readable != NULL)
@@ -95,7 +107,7 @@ log_trouble(const struct auth_request *request, const char *what, int number)
 	struct log_line line;
 
 	log_start(&line, request->id, "helper-failed");
-	log_str(&line, "program", auth.conf->auth[0]);
+	log_str(&line, "program", request->argv[0]);
 	log_str(&line, "client", request->client);
 	log_num(&line, what, number);
 	log_end(&line);
@@ -155,7 +167,7 @@ judge(const struct auth_request *request, int status,
 	} else if ((value = answer_value(request, "USER")) == NULL ||
 	    strlen(value) == 0 || strlen(value) >= sizeof(result->user)) {
 		log_event(request->id, "helper-failed", "%s said yes, but "
-		    "told no USER on descriptor 4", auth.conf->auth[0]);
+		    "told no USER on descriptor 4", request->argv[0]);
 	} else {
 		strlcpy(result->user, value, sizeof(result->user));
 		result->ran = result->right = take_words(request, result);
@@ -209,7 +221,7 @@ spawn_helper(struct auth_request *request, int ask, int answer)
 	char remote[CLIENT_SIZE + 16];
 	char *env[] = { path, proto, service, remote, NULL };
 	struct spawn s = {
-		.argv = auth.conf->auth, .env = env,
+		.argv = request->argv, .env = env,
 		.own_group = true, .own_stdio = true,
 		.n_fds = 2, .from = { ask, answer }, .to = { 3, 4 }
 	};
@@ -218,20 +230,28 @@ spawn_helper(struct auth_request *request, int ask, int answer)
 	return spawn(&s, &request->pid);
 }
 
-/* login NUL password NUL time NUL; fits the pipe, so nothing blocks. */
+/*
+ * login NUL secret NUL time NUL. It fits a pipe of the usual size; one that
+ * is smaller, for want of memory, must not hold us: the helper then gets
+ * less than all and cannot tell.
+ */
 static void
 tell_helper(struct auth_request *request, int fd)
 {
-	char buf[REQUEST_MAX], *p = buf;
+	char now[24];
+	int n = snprintf(now, sizeof(now), "%lld", (long long)time(NULL)) + 1;
+	struct iovec iov[] = {
+		{ request->login, strlen(request->login) + 1 },
+		{ request->secret, request->secret_len },
+		{ now, (size_t)n }
+	};
+	size_t all = iov[0].iov_len + iov[1].iov_len + iov[2].iov_len;
 
-	p = stpcpy(p, request->login) + 1;
-	p = stpcpy(p, request->password) + 1;
-	p += snprintf(p, 24, "%lld", (long long)time(NULL)) + 1;
-	if (write(fd, buf, (size_t)(p - buf)) != p - buf)
-		log_event(request->id, "helper-failed", "cannot write: %s",
-		    strerror(errno));
-	explicit_bzero(buf, sizeof(buf));
-	explicit_bzero(request->password, sizeof(request->password));
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (writev(fd, iov, 3) != (ssize_t)all)
+		log_event(request->id, "helper-failed", "cannot write to its "
+		    "descriptor 3");
+	wipe_secret(request);
 }
 
 static int
@@ -297,7 +317,7 @@ launch_waiting(void)
 		error = launch(request);
 		if (error != 0) {
 			log_event(request->id, "helper-failed", "%s: %s",
-			    auth.conf->auth[0], strerror(error));
+			    request->argv[0], strerror(error));
 			answer_and_free(request, &could_not_tell);
 			continue;
 		}
@@ -308,16 +328,20 @@ launch_waiting(void)
 }
 
 struct auth_request *
-auth_start(const char *id, const char *client, const char *login,
-    const char *password, auth_done done, void *arg)
+auth_start(const struct helper *helper, const char *id, const char *client,
+    const char *login, const void *secret, size_t len, auth_done done,
+    void *arg)
 {
 	struct auth_request *request = calloc(1, sizeof(*request));
 
-	if (request == NULL)
+	if (request == NULL || (request->secret = malloc(len + 1)) == NULL)
 		fatal("auth: out of memory");
+	memcpy(request->secret, secret, len);
+	request->secret[len] = '\0';
+	request->secret_len = len + 1;
+	request->argv = helper->argv;
 	strlcpy(request->id, id, sizeof(request->id));
 	strlcpy(request->login, login, sizeof(request->login));
-	strlcpy(request->password, password, sizeof(request->password));
 	strlcpy(request->client, client, sizeof(request->client));
 	request->done = done;
 	request->arg = arg;
@@ -345,7 +369,7 @@ auth_cancel(struct auth_request *request)
 		return;
 	}
 	request->done = NULL;
-	explicit_bzero(request->password, sizeof(request->password));
+	wipe_secret(request);
 }
 
 bool

@@ -11,6 +11,7 @@
 
 #include "order.h"
 #include "session.h"
+#include "smtp/oauth.h"
 
 #define SIGN_LIMIT	10000	/* ms for the monitor's signature */
 #define GRACE		15000	/* ms others have to time out themselves */
@@ -332,16 +333,17 @@ errand_hear_fetch(void)
 static void
 ask_auth(void *arg, const struct plain *plain)
 {
-	unsigned char buf[2 * USER_SIZE + 8];
+	unsigned char buf[USER_SIZE + OAUTH_TOKEN_MAX + 8];
 	struct pack pack;
 
 	(void)arg;
 	pack_start(&pack, buf, sizeof(buf));
+	pack_u8(&pack, plain->mechanism);
 	pack_bytes(&pack, plain->login, plain->login_len);
 	pack_bytes(&pack, plain->password, plain->password_len);
 	if (ipc_send(session.monitor, S_AUTH, 0, buf, pack.len, -1) == -1)
 		session.end = "the monitor is gone";
-	explicit_bzero(buf, sizeof(buf));
+	explicit_bzero(buf, pack.len);
 }
 
 static void

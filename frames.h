@@ -26,9 +26,10 @@ enum frame_type {
 	S_SIGN,		/* u8 key, u8 kind, u8 padding, bytes -> bytes */
 	S_CLIENT,	/* str client, of a trusted proxy's session -> u8
 			   within the limit */
-	S_AUTH,		/* bytes login, bytes password -> u8 auth_verdict; if
-			   it is AUTH_YES also u64 max size of a message, 0:
-			   as configured, and what the next server offers */
+	S_AUTH,		/* u8 sasl_mechanism, bytes login, bytes password or
+			   token -> u8 auth_verdict; if it is AUTH_YES also
+			   u64 max size of a message, 0: as configured, and
+			   what the next server offers */
 	S_RELAY,	/* nothing -> [fd: the relay's channel] */
 	S_FETCH,	/* nothing -> [fd: imapfetch's channel], or none */
 	/* monitor -> session */

@@ -1,13 +1,14 @@
 /*
- * The monitor's part in a login: the session's name and password go to a
- * helper, the verdict comes back, every failure after the same least time,
- * and the number of tries is counted where a session cannot reset it.
+ * The monitor's part in a login: the session's name and password, or token,
+ * go to a helper, the verdict comes back, every failure after the same least
+ * time, and the number of tries is counted where a session cannot reset it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "ledger.h"
 #include "monitor.h"
+#include "smtp/oauth.h"
 
 static void
 tell_verdict(struct client *client)
@@ -67,14 +68,23 @@ tell_verdict_later(struct client *client)
 	delay(client, left, on_delay);
 }
 
+static bool
+by_token(const struct client *client)
+{
+	return client->mechanism >= SASL_OAUTHBEARER;
+}
+
 static void
 log_auth(const struct client *client, const char *event, const char *reason)
 {
+	static const char *const names[SASL_MECHANISMS] = { "plain", "login",
+	    "oauthbearer", "xoauth2" };
 	struct log_line line;
 
 	log_start(&line, client->id, event);
 	log_str(&line, "client", client->address);
 	log_str(&line, "user", client->login);
+	log_str(&line, "mechanism", names[client->mechanism]);
 	if (reason != NULL)
 		log_str(&line, "reason", reason);
 	log_num(&line, "ms", clock_ms() - client->auth_begun);
@@ -152,6 +162,8 @@ accept_login(struct client *client, const struct auth_result *result)
 	if (!settle_relays(client, result))
 		return false;
 	strlcpy(client->user, result->user, sizeof(client->user));
+	if (by_token(client))
+		strlcpy(client->login, client->user, sizeof(client->login));
 	/* `senders any` is said for all, whatever the helper knows */
 	if (conf->senders_any || result->senders[0] == '\0')
 		senders = config_senders(conf, result->user);
@@ -161,16 +173,30 @@ accept_login(struct client *client, const struct auth_result *result)
 	return true;
 }
 
+/* Whom the client says it is must be whose token it has. */
+static bool
+names_another(const struct client *client, const struct auth_result *result)
+{
+	return by_token(client) && client->login[0] != '\0' &&
+	    strcmp(client->login, result->user) != 0;
+}
+
 static void
 on_auth_done(void *arg, const struct auth_result *result)
 {
 	struct client *client = arg;
+	const char *reason = by_token(client) ? "wrong token" :
+	    "wrong name or password";
+	bool another;
 
 	client->auth = NULL;
-	if (result->right && accept_login(client, result))
+	another = result->right && names_another(client, result);
+	if (result->right && !another && accept_login(client, result))
 		return;
 	fetcher_forget(client);	/* the password was not his */
-	if (!result->ran || result->right) {
+	if (another)
+		reason = "the token is another user's";
+	if (!result->ran || (result->right && !another)) {
 		client->verdict = AUTH_LATER;
 		log_auth(client, "auth-unavailable", NULL);
 	} else {
@@ -178,18 +204,18 @@ on_auth_done(void *arg, const struct auth_result *result)
 		ledger_login_failed(client->address);
 		client->verdict = client->tries >=
 		    monitor.service->conf.auth_tries ? AUTH_NO_MORE : AUTH_NO;
-		log_auth(client, "auth-failed", "wrong name or password");
+		log_auth(client, "auth-failed", reason);
 	}
 	tell_verdict_later(client);
 }
 
 /* Only for IMAP servers where the user's own login is used. */
 static void
-keep_password(struct client *client, const char *password)
+keep_password(struct client *client, const void *password, size_t n)
 {
 	if (client->password != NULL)
 		freezero(client->password, strlen(client->password));
-	client->password = strdup(password);
+	client->password = strndup(password, n);
 	if (client->password == NULL)
 		fatal("monitor: out of memory");
 }
@@ -227,25 +253,49 @@ take_turn(struct client *client)
 	}
 }
 
+/* The secret stays where it came, in the frame, which is wiped. */
+static const unsigned char *
+unpack_login(struct unpack *unpack, struct client *client, size_t *n)
+{
+	unsigned mechanism = unpack_u8(unpack);
+	const unsigned char *secret;
+	bool token;
+
+	unpack_string(unpack, client->login, sizeof(client->login));
+	secret = unpack_bytes(unpack, n);
+	if (!unpack_done(unpack) || mechanism >= SASL_MECHANISMS)
+		return NULL;
+	client->mechanism = (enum sasl_mechanism)mechanism;
+	token = by_token(client);
+	if (*n == 0 || *n > (token ? OAUTH_TOKEN_MAX : SASL_FIELD_MAX) ||
+	    memchr(secret, '\0', *n) != NULL ||
+	    (client->login[0] == '\0' && !token))
+		return NULL;
+	return secret;
+}
+
 const char *
 login_request(struct client *client, struct unpack *unpack)
 {
-	char password[USER_SIZE];
+	const struct config *conf = &monitor.service->conf;
+	const struct helper *helper;
+	const unsigned char *secret;
+	size_t n;
 
-	unpack_string(unpack, client->login, sizeof(client->login));
-	unpack_string(unpack, password, sizeof(password));
-	if (!unpack_done(unpack) || client->login[0] == '\0')
+	if ((secret = unpack_login(unpack, client, &n)) == NULL)
 		return "malformed login";
+	helper = by_token(client) ? &conf->auth_token : &conf->auth;
+	if (helper->argv == NULL)
+		return "a login by what is not configured";
 	if (client->auth != NULL || client->delay != NULL)
 		return "a second login before the first is answered";
-	if (client->tries >= monitor.service->conf.auth_tries)
+	if (client->tries >= conf->auth_tries)
 		return "a login after the last try";
 	client->auth_begun = clock_ms();
-	client->auth = auth_start(client->id, client->address, client->login,
-	    password, on_auth_done, client);
-	if (fetcher_needs_passwords())
-		keep_password(client, password);
-	explicit_bzero(password, sizeof(password));
+	client->auth = auth_start(helper, client->id, client->address,
+	    client->login, secret, n, on_auth_done, client);
+	if (!by_token(client) && fetcher_needs_passwords())
+		keep_password(client, secret, n);
 	take_turn(client);
 	return NULL;
 }

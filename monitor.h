@@ -50,7 +50,8 @@ struct client {
 	unsigned asked[8];	/* requests of each row of the table so far */
 
 	struct auth_request *auth;
-	char login[USER_SIZE];	/* being tried, for the log */
+	char login[USER_SIZE];	/* being tried; a token may name none */
+	enum sasl_mechanism mechanism;	/* says the session */
 	unsigned tries;
 	int64_t auth_begun;	/* clock_ms() */
 	enum auth_verdict verdict;

@@ -404,10 +404,10 @@ wait_and_hear(bool output)
 
 /*
  * RFC 4468 4: `imap` where URLAUTH URLs can be resolved, `imap://host` where
- * a user's own plain URLs can.
+ * a user's own plain URLs can; some want the password of the login for it.
  */
 static void
-settle_burl(const struct config *conf, char *burl, size_t size)
+settle_burl(const struct config *conf, bool password, char *burl, size_t size)
 {
 	const struct imap_server *server;
 	char word[300];
@@ -420,7 +420,8 @@ settle_burl(const struct config *conf, char *burl, size_t size)
 		strlcpy(burl, " imap", size);
 	for (i = 0; i < conf->n_imaps; i++) {
 		server = &conf->imaps[i].server;
-		if (conf->imaps[i].login == IMAP_LOGIN)
+		if (conf->imaps[i].login == IMAP_LOGIN ||
+		    (conf->imaps[i].login == IMAP_PASSTHROUGH && !password))
 			continue;
 		snprintf(word, sizeof(word), strchr(server->host, ':') ?
 		    " imap://[%s]:%u" : " imap://%s:%u", server->host,
@@ -446,10 +447,13 @@ settle(void)
 	set->has_domain = conf->domain[0] != '\0';
 	set->has_certificate = conf->n_certificates > 0;
 	set->tls = conf->tls;
+	set->passwords = conf->auth.n > 0;
+	set->tokens = conf->auth_token.n > 0;
 	set->max_size = conf->max_size;
 	set->max_recipients = conf->max_recipients;
 	set->relay = session.service->relay;
-	settle_burl(conf, set->burl, sizeof(set->burl));
+	settle_burl(conf, true, set->burl, sizeof(set->burl));
+	settle_burl(conf, false, set->burl_token, sizeof(set->burl_token));
 }
 
 void

@@ -119,9 +119,13 @@ struct auth_result {
 typedef void (*auth_done)(void *arg, const struct auth_result *);
 struct event_base;
 void auth_init(struct event_base *, const struct config *);
-/* Until auth_run() nothing is done; the copy of the password is wiped. */
-struct auth_request *auth_start(const char *id, const char *client,
-    const char *login, const char *password, auth_done, void *arg);
+/*
+ * Until auth_run() nothing is done; the copy of the secret, a password or
+ * token without NUL, is wiped after use.
+ */
+struct auth_request *auth_start(const struct helper *, const char *id,
+    const char *client, const char *login, const void *secret, size_t len,
+    auth_done, void *arg);
 /* Its turn has come; the answer comes by auth_child_ended(). */
 void auth_run(struct auth_request *);
 /* Nobody waits for the answer any more. */

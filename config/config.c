@@ -166,7 +166,10 @@ append_auth_reply(struct reading *reading, struct config *c)
 	char path[4096];
 
 	find_program(reading, c, "auth-reply", path, sizeof(path));
-	c->auth[c->n_auth] = config_copy(path);
+	if (c->auth.argv != NULL)
+		c->auth.argv[c->auth.n] = config_copy(path);
+	if (c->auth_token.argv != NULL)
+		c->auth_token.argv[c->auth_token.n] = config_copy(path);
 }
 
 /* A password goes over verified TLS, or stays on this machine. */
@@ -266,9 +269,10 @@ check_whole(struct reading *reading, struct config *c)
 	find_user(reading, c);
 	if (!was_seen(reading, "relay"))
 		complain(reading, "relay: is missing, one is needed");
-	if (!was_seen(reading, "auth"))
-		complain(reading, "auth: is missing, one is needed");
-	if (c->auth != NULL)
+	if (!was_seen(reading, "auth") && !was_seen(reading, "auth-token"))
+		complain(reading, "auth: is missing, one is needed, or "
+		    "auth-token");
+	if (c->auth.argv != NULL || c->auth_token.argv != NULL)
 		append_auth_reply(reading, c);
 	if (!was_seen(reading, "certificate") &&
 	    c->tls == TLS_POLICY_REQUIRED)

@@ -39,6 +39,12 @@ struct sender_line {
 	char *addresses;	/* parted by spaces */
 };
 
+/* A program that decides about logins, with auth-reply behind it. */
+struct helper {
+	char **argv;		/* NULL: none */
+	size_t n;
+};
+
 /* An IMAP server that BURL may fetch from, and how. */
 struct imap_line {
 	char *url;
@@ -59,8 +65,7 @@ struct config {
 	struct certificate certificates[TLS_KEYS_MAX];
 	size_t n_certificates;
 	enum tls_policy tls;
-	char **auth;		/* argv of the helper, NULL: none */
-	size_t n_auth;
+	struct helper auth, auth_token;
 	unsigned auth_tries, auth_delay, auth_penalty;	/* ms */
 	unsigned max_auth_helpers;
 	struct route routes[ROUTES_MAX];

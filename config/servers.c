@@ -28,8 +28,8 @@ read_certificate(struct config *c, const struct conf_line *l)
 	return why;
 }
 
-const char *
-read_auth(struct config *c, const struct conf_line *l)
+static const char *
+read_helper(struct helper *helper, const struct conf_line *l)
 {
 	static char why[512];
 	struct stat st;
@@ -45,14 +45,26 @@ read_auth(struct config *c, const struct conf_line *l)
 	}
 	if (!S_ISREG(st.st_mode))
 		return "a checkpassword program is expected, no directory";
-	c->n_auth = l->n - 1;
+	helper->n = l->n - 1;
 	/* room for auth-reply and the NULL behind it */
-	c->auth = calloc(c->n_auth + 2, sizeof(*c->auth));
-	if (c->auth == NULL)
+	helper->argv = calloc(helper->n + 2, sizeof(*helper->argv));
+	if (helper->argv == NULL)
 		fatal("out of memory");
-	for (i = 0; i < c->n_auth; i++)
-		c->auth[i] = config_copy(l->word[i + 1]);
+	for (i = 0; i < helper->n; i++)
+		helper->argv[i] = config_copy(l->word[i + 1]);
 	return NULL;
+}
+
+const char *
+read_auth(struct config *c, const struct conf_line *l)
+{
+	return read_helper(&c->auth, l);
+}
+
+const char *
+read_auth_token(struct config *c, const struct conf_line *l)
+{
+	return read_helper(&c->auth_token, l);
 }
 
 const char *

@@ -236,6 +236,7 @@ const struct word config_words[] = {
 	{ "certificate", 2, 2, true, read_certificate },
 	{ "tls", 1, 1, false, read_tls },
 	{ "auth", 1, CONF_WORDS_MAX, false, read_auth },
+	{ "auth-token", 1, CONF_WORDS_MAX, false, read_auth_token },
 	{ "auth-tries", 1, 1, false, read_auth_tries },
 	{ "auth-delay", 1, 1, false, read_auth_delay },
 	{ "auth-penalty", 1, 1, false, read_auth_penalty },

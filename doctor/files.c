@@ -173,7 +173,10 @@ check_files(struct doctor *d)
 	check_guarded(d, "configuration", d->file);
 	for (i = 0; i < conf->n_certificates; i++)
 		check_secret_place(d, "key", conf->certificates[i].key);
-	check_guarded(d, "auth", conf->auth[0]);
+	if (conf->auth.argv != NULL)
+		check_guarded(d, "auth", conf->auth.argv[0]);
+	if (conf->auth_token.argv != NULL)
+		check_guarded(d, "auth-token", conf->auth_token.argv[0]);
 	check_program(d, "libexec", conf->libexec, "auth-reply");
 	if (conf->n_imaps > 0)
 		check_program(d, "libexec", conf->libexec, "imapfetch");

@@ -1,8 +1,8 @@
 /*
- * The checkpassword program, run as auth.c runs it with a login that nobody
- * has and a random password: a good one refuses it. So a PAM service that is
- * missing or a file of users that cannot be read shows before the first
- * user does.
+ * The checkpassword programs, run as auth.c runs them with a login that nobody
+ * has and a random password or token: a good one refuses it. So a PAM service
+ * that is missing, a file of users that cannot be read or an authorization
+ * server that does not know us shows before the first user does.
  */
 #include <sys/wait.h>
 
@@ -62,14 +62,14 @@ listen_to(int fd, struct run *run)
 }
 
 static bool
-start(const struct config *conf, int ask, int log, pid_t *pid)
+start(const struct helper *helper, int ask, int log, pid_t *pid)
 {
 	static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
 	static char proto[] = "PROTO=TCP", service[] = "SERVICE=submission";
 	static char remote[] = "TCPREMOTEIP=127.0.0.1";
 	char *env[] = { path, proto, service, remote, NULL };
 	struct spawn s = {
-		.argv = conf->auth, .env = env, .own_group = true,
+		.argv = helper->argv, .env = env, .own_group = true,
 		.own_stdio = true, .n_fds = 4,
 		.from = { log, log, ask, log }, .to = { 1, 2, 3, 4 }
 	};
@@ -78,7 +78,7 @@ start(const struct config *conf, int ask, int log, pid_t *pid)
 }
 
 static bool
-run_helper(const struct config *conf, struct run *run)
+run_helper(const struct helper *helper, struct run *run)
 {
 	int ask[2], log[2];
 	bool started;
@@ -86,7 +86,7 @@ run_helper(const struct config *conf, struct run *run)
 
 	if (pipe2(ask, O_CLOEXEC) == -1 || pipe2(log, O_CLOEXEC) == -1)
 		return false;
-	started = start(conf, ask[0], log[1], &pid);
+	started = start(helper, ask[0], log[1], &pid);
 	close(ask[0]);
 	close(log[1]);
 	tell(ask[1]);
@@ -114,35 +114,44 @@ last_line(char *said)
 	return n == 0 ? "it said nothing" : lf == NULL ? said : lf + 1;
 }
 
-void
-check_helper(struct doctor *d)
+static void
+try_helper(struct doctor *d, const char *word, const struct helper *helper)
 {
-	const char *program = d->conf->auth[0];
+	const char *program = helper->argv[0];
 	struct run run = { .status = 0 };
 	int code;
 
 	doctor_trying(program);
-	if (!run_helper(d->conf, &run)) {
-		doctor_say(d, GRADE_FAIL, "auth", "%s cannot be run", program);
+	if (!run_helper(helper, &run)) {
+		doctor_say(d, GRADE_FAIL, word, "%s cannot be run", program);
 		doctor_remedy("Is it a program of this system, or has its "
 		    "first line an interpreter that is there?");
 		return;
 	}
 	code = WIFEXITED(run.status) ? WEXITSTATUS(run.status) : -1;
 	if (code == 1 || code == 100) {
-		doctor_say(d, GRADE_OK, "auth", "%s runs, and refuses a "
+		doctor_say(d, GRADE_OK, word, "%s runs, and refuses a "
 		    "made-up login", program);
 	} else if (code == 0) {
-		doctor_say(d, GRADE_FAIL, "auth", "%s says yes to a made-up "
+		doctor_say(d, GRADE_FAIL, word, "%s says yes to a made-up "
 		    "login and password", program);
 		doctor_remedy("With it anybody can send: take another one, or "
 		    "look at what it asks (for PAM, its service).");
 	} else {
-		doctor_say(d, GRADE_FAIL, "auth", "%s cannot tell (%s%d): %s",
+		doctor_say(d, GRADE_FAIL, word, "%s cannot tell (%s%d): %s",
 		    program, run.timed_out ? "no end after 10 s, signal " :
 		    code == -1 ? "signal " : "exit ", code == -1 ?
 		    WTERMSIG(run.status) : code, last_line(run.said));
 		doctor_remedy("Nobody can log in until it can; run it by hand "
 		    "as in checkpassword-file(8).");
 	}
+}
+
+void
+check_helper(struct doctor *d)
+{
+	if (d->conf->auth.argv != NULL)
+		try_helper(d, "auth", &d->conf->auth);
+	if (d->conf->auth_token.argv != NULL)
+		try_helper(d, "auth-token", &d->conf->auth_token);
 }

@@ -383,8 +383,9 @@ find_user(const struct config *conf, char *user, size_t size)
 		strlcpy(user, conf->senders[0].login, size);
 		return true;
 	}
-	if (conf->n_auth > 1 && strstr(conf->auth[0], "checkpassword-file") &&
-	    user_of_file(conf->auth[1], user, size))
+	if (conf->auth.n > 1 &&
+	    strstr(conf->auth.argv[0], "checkpassword-file") != NULL &&
+	    user_of_file(conf->auth.argv[1], user, size))
 		return true;
 	setpwent();
 	while (!found && (pw = getpwent()) != NULL)

@@ -1,7 +1,7 @@
 /*
- * The part of checkpassword-file and checkpassword-pam that is the same:
- * from the caller's message on descriptor 3 to the program that is run when
- * the password was right. No stdio: one of these starts per login.
+ * The part of our checkpassword programs that is the same: from the caller's
+ * message on descriptor 3 to the program that is run when the password was
+ * right. No stdio: one of these starts per login.
  */
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -22,7 +22,7 @@
  * No account file can hold a colon or a line end in a name, and what passes
  * here ends in the logs of PAM modules: control characters stop here.
  */
-static int
+int
 login_possible(const char *login)
 {
 	const unsigned char *p = (const unsigned char *)login;
@@ -44,8 +44,8 @@ skip_string(char *s, const char *end)
 	return nul == NULL ? NULL : nul + 1;
 }
 
-enum checkpassword
-fd3_parse(struct fd3 *m, size_t len)
+static enum checkpassword
+split(struct fd3 *m, size_t len)
 {
 	const char *end = m->buf + len;
 	char *password, *timestamp;
@@ -59,9 +59,25 @@ fd3_parse(struct fd3 *m, size_t len)
 	m->login = m->buf;
 	m->password = password;
 	/* An empty password is a login without one: LDAP would say yes. */
-	if (!login_possible(m->login) || *password == '\0')
-		return CP_WRONG;
-	return CP_RIGHT;
+	return *password == '\0' ? CP_WRONG : CP_RIGHT;
+}
+
+enum checkpassword
+fd3_parse(struct fd3 *m, size_t len)
+{
+	enum checkpassword status = split(m, len);
+
+	return status == CP_RIGHT && !login_possible(m->login) ? CP_WRONG :
+	    status;
+}
+
+enum checkpassword
+fd3_parse_token(struct fd3 *m, size_t len)
+{
+	enum checkpassword status = split(m, len);
+
+	return status == CP_RIGHT && *m->login != '\0' &&
+	    !login_possible(m->login) ? CP_WRONG : status;
 }
 
 /* Reads to the end or until buf is full; -1 and errno when it cannot. */
@@ -84,8 +100,9 @@ read_all(int fd, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
-enum checkpassword
-fd3_get(struct fd3 *m, const char *program)
+static enum checkpassword
+get(struct fd3 *m, const char *program,
+    enum checkpassword (*parse)(struct fd3 *, size_t))
 {
 	enum checkpassword status;
 	ssize_t len;
@@ -96,7 +113,7 @@ fd3_get(struct fd3 *m, const char *program)
 		return CP_TEMPORARY;
 	}
 	(void)close(MESSAGE_FD);
-	status = fd3_parse(m, (size_t)len);
+	status = parse(m, (size_t)len);
 	if (status == CP_MISUSED)
 		complain(program, "descriptor 3",
 		    "not login, password and timestamp, each with a NUL, "
@@ -104,6 +121,18 @@ fd3_get(struct fd3 *m, const char *program)
 	if (status != CP_RIGHT)
 		explicit_bzero(m->buf, sizeof(m->buf));
 	return status;
+}
+
+enum checkpassword
+fd3_get(struct fd3 *m, const char *program)
+{
+	return get(m, program, fd3_parse);
+}
+
+enum checkpassword
+fd3_get_token(struct fd3 *m, const char *program)
+{
+	return get(m, program, fd3_parse_token);
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * What our two checkpassword programs share: the caller's message on
+ * What our checkpassword programs share: the caller's message on
  * descriptor 3, the exit codes, and the care a process that holds a password
  * owes it. The interface is described in checkpassword-file(8).
  */
@@ -31,8 +31,15 @@ struct fd3 {
  */
 enum checkpassword fd3_parse(struct fd3 *, size_t len);
 
+/* The same for a token in the password's place: the login may be empty. */
+enum checkpassword fd3_parse_token(struct fd3 *, size_t len);
+
+/* Whether an account may have this name: no colon, no control character. */
+int login_possible(const char *);
+
 /* Reads descriptor 3 to its end, closes and parses it; says what is wrong. */
 enum checkpassword fd3_get(struct fd3 *, const char *program);
+enum checkpassword fd3_get_token(struct fd3 *, const char *program);
 
 /* No core file, no debugger: before the password is read. */
 void protect_memory(void);

@@ -47,11 +47,19 @@ auth_is_offered(const struct smtp *s)
 	    (s->tls || s->set->tls != TLS_POLICY_REQUIRED);
 }
 
+/* A token opens no IMAP server that wants the user's own password. */
+static const char *
+burl_argument(const struct smtp *s)
+{
+	return s->authenticated && s->mechanism >= SASL_OAUTHBEARER ?
+	    s->set->burl_token : s->set->burl;
+}
+
 /* With BURL there must be 8BITMIME (RFC 4468 4), which is the relay's. */
 bool
 burl_is_offered(const struct smtp *s)
 {
-	return s->set->burl[0] != '\0' &&
+	return burl_argument(s)[0] != '\0' &&
 	    (s->set->relay.capabilities & CAP_8BITMIME);
 }
 
@@ -98,12 +106,14 @@ act_ehlo(struct smtp *s, const struct command *c)
 	add(&lines, "250-CHUNKING\r\n");
 	if (burl_is_offered(s))
 		add(&lines, "250-BURL%s\r\n", s->authenticated ?
-		    s->set->burl : "");
+		    burl_argument(s) : "");
 	add(&lines, "250-ENHANCEDSTATUSCODES\r\n");
 	if (s->set->has_certificate && !s->tls && !s->authenticated)
 		add(&lines, "250-STARTTLS\r\n");
 	if (auth_is_offered(s))
-		add(&lines, "250-AUTH PLAIN LOGIN\r\n");
+		add(&lines, "250-AUTH%s%s\r\n",
+		    s->set->passwords ? " PLAIN LOGIN" : "",
+		    s->set->tokens ? " OAUTHBEARER XOAUTH2" : "");
 	if (s->set->xclient && !s->authenticated)
 		add(&lines, "250-XCLIENT " XCLIENT_OFFER "\r\n");
 	lines.text[lines.last + 3] = ' ';
@@ -153,10 +163,8 @@ check_auth(const struct smtp *s, struct command *c)
 	if (mechanism < c->n && memchr(c->arg + mechanism + 1, ' ',
 	    c->n - mechanism - 1) != NULL)
 		return bad_syntax(c);
-	if (!is_word(c->arg, mechanism, "PLAIN") &&
-	    !is_word(c->arg, mechanism, "LOGIN"))
-		return R_AUTH_MECHANISM;
-	return R_NONE;
+	return smtp_mechanism(s->set, c->arg, mechanism) == SASL_MECHANISMS ?
+	    R_AUTH_MECHANISM : R_NONE;
 }
 
 void

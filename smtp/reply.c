@@ -63,6 +63,7 @@ static const struct row table[R_COUNT] = {
 [R_AUTH_FORMAT]		= { 501, "5.5.2", "Credentials are malformed" },
 [R_AUTH_LINE_TOO_LONG]	= { 500, "5.5.6", "Authentication exchange line too long" },
 [R_AUTH_AUTHZID]	= { 535, "5.7.8", "Authorization identity must be empty or the login itself" },
+[R_AUTH_BINDING]		= { 535, "5.7.8", "Channel binding is not supported, a token must come without" },
 [R_AUTH_FAILED]		= { 535, "5.7.8", "Authentication failed" },
 [R_AUTH_BUSY]		= { 454, "4.7.0", "Too many failed logins from your address, try again later" },
 [R_AUTH_TEMPORARY]	= { 454, "4.7.0", "Temporary authentication failure, try again later" },

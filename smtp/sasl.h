@@ -26,7 +26,17 @@ enum plain_status {
 	PLAIN_AUTHZID	/* asks to act as somebody else */
 };
 
+/* The mechanisms of AUTH; the last two log in by a token. */
+enum sasl_mechanism {
+	SASL_PLAIN,
+	SASL_LOGIN,
+	SASL_OAUTHBEARER,
+	SASL_XOAUTH2,
+	SASL_MECHANISMS
+};
+
 struct plain {
+	enum sasl_mechanism mechanism;	/* set by its user */
 	const char *login, *password;	/* point into the message */
 	size_t login_len, password_len;
 };

@@ -43,10 +43,12 @@ struct smtp_settings {
 	bool has_domain;	/* unqualified addresses can be completed */
 	bool has_certificate;
 	bool xclient;		/* the client may say it: a trusted proxy */
+	bool passwords, tokens;	/* which mechanisms AUTH has */
 	enum tls_policy tls;
 	uint64_t max_size;
 	unsigned max_recipients;
 	char burl[490];		/* arguments of BURL after login, "": none */
+	char burl_token[490];	/* ... after a login without a password */
 	struct ehlo relay;	/* what the relay has told */
 };
 
@@ -88,7 +90,9 @@ enum smtp_mode {
 enum auth_step {
 	AUTH_PLAIN_MESSAGE,
 	AUTH_LOGIN_NAME,
-	AUTH_LOGIN_PASSWORD
+	AUTH_LOGIN_PASSWORD,
+	AUTH_TOKEN_MESSAGE,
+	AUTH_TOKEN_FAILED	/* the client has still to take note */
 };
 
 /* A mail transaction, from MAIL to the final reply. */
@@ -121,6 +125,7 @@ struct smtp {
 
 	enum reply line_error;	/* of the line being skipped */
 	size_t line_len;	/* octets of it so far */
+	enum sasl_mechanism mechanism;	/* of the exchange, of the login */
 	enum auth_step auth_step;
 	char auth_login[SASL_FIELD_MAX + 1];
 	size_t auth_login_len;
@@ -168,6 +173,9 @@ void smtp_tls_done(struct smtp *);
 void smtp_close(struct smtp *, enum reply);
 /* True if a transaction is open: closing now leaves a message unsent. */
 bool smtp_in_transaction(const struct smtp *);
+/* SASL_MECHANISMS if it is none of those that are configured. */
+enum sasl_mechanism smtp_mechanism(const struct smtp_settings *,
+    const char *name, size_t n);
 
 /* Used between the files of smtp/: */
 void smtp_reply(struct smtp *, enum reply, const char *arg);

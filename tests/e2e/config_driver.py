@@ -130,6 +130,10 @@ VALUES = [
     ("auth", FILE, T + "/none"),
     ("auth", "Permission denied", T + "/program"),
     ("auth", "(?i)director|regular|program", T + "/dir"),
+    ("auth-token", "absolute path", "checktoken", "./x", '""'),
+    ("auth-token", FILE, T + "/none"),
+    ("auth-token", "Permission denied", T + "/program"),
+    ("auth-token", "(?i)director|regular|program", T + "/dir"),
     ("auth-tries", COUNT, "0", "-1", "x", "3x", "1000001", '""', "+3",
      "18446744073709551617", "1.5"),
     ("auth-delay", "0s to 60s.*30s", "61s", "2x", "-1s", '""', "s",
@@ -265,6 +269,7 @@ GOOD_LINES = {
     "relay-certificate": "relay-certificate %s/good.pem %s/good.key" % (T, T),
     "relay-referrals": "relay-referrals b.example.org [2001:db8::1]:26",
     "auth-penalty": "auth-penalty 0s", "user-limit": "user-limit 200/24h",
+    "auth-token": "auth-token /bin/true",
     "auth-delay": "auth-delay 500ms", "relay-ca": "relay-ca %s/ca.pem" % T,
     "relay-credentials": "relay-credentials %s/login" % T,
     "max-size": "max-size 1G", "max-header": "max-header 64K",
@@ -368,6 +373,9 @@ def several():
         report(status == 78 and len(err) == 1 and re.match(
             "%s:.*%s: is missing" % (re.escape(CONF), word), err[0]),
             "refused: no " + word, *err)
+    lines = ["auth-token /bin/true"] + [GOOD[w] for w in GOOD if w != "auth"]
+    status, out, err = run(lines)
+    report(called_good(status, out, err), "taken: auth-token, no auth", *err)
     lines = ["tls off"] + [GOOD[w] for w in GOOD if w != "certificate"]
     status, _, err = run(lines + ["listen 127.0.0.1:4000 tls"])
     report(status == 78 and len(err) == 1 and "certificate" in err[0],

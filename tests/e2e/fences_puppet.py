@@ -113,7 +113,8 @@ class Seized:
     # the monitor's services
 
     def login(self, user="alice", password=None):
-        got = self.ask("S_AUTH", octets(user) + octets(password or user + "pw"))
+        got = self.ask("S_AUTH", b"\0" + octets(user) +
+                       octets(password or user + "pw"))
         if password is None and (got[:2] != (FRAMES["S_AUTH"], 0) or
                                  got[2][:1] != b"\0"):
             raise RuntimeError("no login: %r" % (got,))

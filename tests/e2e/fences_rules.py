@@ -112,15 +112,20 @@ def not_signed():
     ]
 
 
-LOGIN = octets("alice") + octets("alicepw")
+LOGIN = b"\0" + octets("alice") + octets("alicepw")
 BAD_LOGINS = [
-    ("nothing", b""), ("name only", octets("alice")),
-    ("no name", octets("") + octets("x")),
+    ("nothing", b""), ("name only", b"\0" + octets("alice")),
+    ("no name", b"\0" + octets("") + octets("x")),
+    ("no password", b"\0" + octets("alice") + octets("")),
     ("a user beside it", LOGIN + octets("bob")),
-    ("a name with NUL", octets("alice\0bob") + octets("alicepw")),
-    ("a name of 256", octets("a" * 256) + octets("x")),
-    ("a password of 256", octets("alice") + octets("x" * 256)),
-    ("a length that lies", b"\xff\xff" + LOGIN[2:]),
+    ("a name with NUL", b"\0" + octets("alice\0bob") + octets("alicepw")),
+    ("a password with NUL", b"\0" + octets("alice") + octets("a\0pw")),
+    ("a name of 256", b"\0" + octets("a" * 256) + octets("x")),
+    ("a password of 256", b"\0" + octets("alice") + octets("x" * 256)),
+    ("a length that lies", b"\0\xff\xff" + LOGIN[3:]),
+    ("an unknown mechanism", b"\4" + LOGIN[1:]),
+    ("a token of 8193", b"\2" + octets("alice") + octets("x" * 8193)),
+    ("no token", b"\3" + octets("alice") + octets("")),
 ]
 
 
@@ -153,6 +158,8 @@ def monitor_requests(h):
     for name, payload in BAD_LOGINS:
         dies(h, "login refused: " + name, None, "malformed login",
              ("S_AUTH", payload))
+    dies(h, "a login by a token where none are taken", None,
+         "not configured", ("S_AUTH", b"\2" + LOGIN[1:]))
     dies(h, "a login after login", "alice", "wrong time", ("S_AUTH", LOGIN))
     dies(h, "a relay before login", None, "wrong time", ("S_RELAY", b""))
     dies(h, "imapfetch before login", None, "wrong time", ("S_FETCH", b""))
@@ -179,7 +186,7 @@ def tries(h):
         got = [s.login("alice", "wrong")[2] for _ in range(2)]
         s.login()
         report(got == [b"\1", b"\1"], "wrong, wrong, right: logged in", got)
-    wrong = "S_AUTH", octets("alice") + octets("wrong")
+    wrong = "S_AUTH", b"\0" + octets("alice") + octets("wrong")
     dies(h, "a login after the last try", None, "after the last try",
          wrong, wrong, wrong, ("S_AUTH", LOGIN))
     with Seized(h) as s:

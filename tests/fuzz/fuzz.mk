@@ -7,7 +7,8 @@ T	= 10
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ	= $(FUZZ_SRC:tests/fuzz/fuzz_%.c=%)
 FUZZ_BUILD = build-fuzz
-FUZZ_OBJ = $(PURE) $(PURE_IMAP) order.o helpers/fd3.o imap/answer.o
+FUZZ_OBJ = $(PURE) $(PURE_IMAP) order.o helpers/fd3.o helpers/introspection.o \
+	imap/answer.o
 FUZZ_CC	= clang -std=c17 $(WARN) $(CPPFLAGS_ALL) -O1 -g \
 	-fno-omit-frame-pointer -fno-sanitize-recover=undefined
 FUZZ_FLAGS = -max_total_time=$(T) -timeout=10 -rss_limit_mb=1024 \
@@ -29,7 +30,9 @@ $(FUZZ_BUILD)/pure.a: $(FUZZ_OBJ:%=$(FUZZ_BUILD)/%)
 
 $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/pure.a
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(PKG_CFLAGS) -o $@ $< \
-	    $(FUZZ_BUILD)/pure.a
+	    $(FUZZ_BUILD)/pure.a $(FUZZ_LIBS)
+
+$(FUZZ_BUILD)/fuzz_introspection: FUZZ_LIBS = `pkg-config --libs jansson`
 
 $(FUZZ_BUILD)/%.o: %.c
 	@mkdir -p $(@D)

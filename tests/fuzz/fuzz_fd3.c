@@ -15,8 +15,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size = sizeof(m.buf);
 	memset(m.buf, 'x', sizeof(m.buf));
 	memcpy(m.buf, data, size);
-	if (fd3_parse(&m, size) != CP_RIGHT)
+	if (fd3_parse(&m, size) != CP_RIGHT) {
+		/* by a token nobody need be named, else it is the same */
+		MUST(fd3_parse_token(&m, size) != CP_RIGHT ||
+		    m.login[0] == '\0');
 		return 0;
+	}
+	MUST(fd3_parse_token(&m, size) == CP_RIGHT);
 	MUST(size <= FD3_MAX);
 	end = m.buf + size;
 	MUST(m.login == m.buf && m.login[0] != '\0');

@@ -9,6 +9,7 @@
  * the same replies and calls.
  */
 #include "base/network.h"
+#include "smtp/oauth.h"
 #include "smtp/smtp.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -96,10 +97,15 @@ auth(void *arg, const struct plain *plain)
 	(void)arg;
 	MUST(!w.s.authenticated && !smtp_in_transaction(&w.s));
 	MUST(w.s.tls || w.set.tls != TLS_POLICY_REQUIRED);
-	MUST(sasl_field_is_valid((const unsigned char *)plain->login,
-	    plain->login_len));
-	MUST(sasl_field_is_valid((const unsigned char *)plain->password,
+	MUST(plain->mechanism == SASL_OAUTHBEARER ? plain->login_len <=
+	    SASL_FIELD_MAX : sasl_field_is_valid((const unsigned char *)
+	    plain->login, plain->login_len));
+	MUST(plain->mechanism >= SASL_OAUTHBEARER ?
+	    oauth_token_is_valid(plain->password, plain->password_len) :
+	    sasl_field_is_valid((const unsigned char *)plain->password,
 	    plain->password_len));
+	MUST(plain->mechanism >= SASL_OAUTHBEARER ? w.set.tokens :
+	    w.set.passwords);
 	note(plain->login, plain->login_len);
 }
 
@@ -304,6 +310,7 @@ begin(uint8_t flags, bool bit_by_bit)
 	w.n_asked = w.id = w.last_seen = w.accepted = w.seen_accepted = 0;
 	w.stalls = flags & 1;
 	w.set = (struct smtp_settings){ .hostname = "mx.example.org",
+		.passwords = !(flags & 128), .tokens = !(flags & 64),
 		.has_domain = flags & 2, .xclient = flags & 2, .has_certificate = flags & 4,
 		.tls = flags & 8 ? TLS_POLICY_OPTIONAL : TLS_POLICY_REQUIRED,
 		.max_size = flags & 1 ? 1000000 : 40, .max_recipients = 3,

@@ -127,7 +127,8 @@ class Player:
             os.chmod(path, 0o700 if line.block[0].startswith("#!") else 0o600)
         names = {"relay": self.relays[0].port, "relay2": self.relays[-1].port,
                  "pki": self.shared, "users": self.shared + "/users",
-                 "dir": self.directory, "build": self.build}
+                 "dir": self.directory, "build": self.build,
+                 "lib": os.path.dirname(os.path.abspath(__file__))}
         with open(self.shared + "/wrong-name.digests") as f:
             names["certificate"], names["key"] = f.read().split()
         self.daemon = Daemon(self.directory, [l.text for l in d.all("config")],

@@ -65,6 +65,24 @@ try_row(size_t i)
 	ok_string(in, message.password, rows[i].password);
 }
 
+/* By a token nobody need be named; all else is as with a password. */
+static void
+try_token(size_t i)
+{
+	const char *in = rows[i].in;
+	size_t n = rows[i].len;
+	enum checkpassword status, want = rows[i].status;
+
+	memset(message.buf, '\0', sizeof(message.buf));
+	memcpy(message.buf, in, n);
+	status = fd3_parse_token(&message, n);
+	if (want == CP_WRONG && n > 2 && in[0] == '\0' && in[1] != '\0')
+		want = CP_RIGHT;
+	if (ok(status == want, in, n, "status %d", status) &&
+	    status == CP_RIGHT)
+		ok_string(in, message.login, in);
+}
+
 /* A message that is just as long as it may be */
 static void
 try_lengths(void)
@@ -94,5 +112,8 @@ main(void)
 	for (i = 0; i < COUNT(rows); i++)
 		try_row(i);
 	try_lengths();
+	table("fd3: with a token");
+	for (i = 0; i < COUNT(rows); i++)
+		try_token(i);
 	return tables_done();
 }

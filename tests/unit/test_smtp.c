@@ -436,6 +436,7 @@ begin(const struct row *row, bool eager, bool stalling)
 	static struct smtp_settings set;
 
 	set = (struct smtp_settings){ .hostname = "mx.example.org",
+		.passwords = true, .tokens = true,
 		.has_certificate = true, .tls = TLS_POLICY_REQUIRED,
 		.max_size = 100, .max_recipients = 3,
 		.relay = { .capabilities = CAP_8BITMIME | CAP_DSN } };

@@ -42,7 +42,7 @@
 static const struct row {
 	const char *name;
 	unsigned flags;
-	const char *step[40];
+	const char *step[48];
 } rows[] = {
 /* the order of replies, whatever answers are late */
 { "replies of our own wait", IN, { "C MAIL FROM:<a@b.c>",
@@ -187,6 +187,47 @@ static const struct row {
 { "no more tries", TLS, { "C EHLO x", "S*",
   "C AUTH PLAIN AGFsaWNlAHdyb25n", "> AUTH alice wrong", "C NOOP", "X",
   "S 421 4.7.0...", "? close", "C NOOP", "=" } },
+/* tokens: the failure has two steps, RFC 7628 3.2.2 */
+#define OB	"C AUTH OAUTHBEARER bixhPWFsLAFhdXRoPUJlYXJlciB0AQE=", "> AUTH al t"
+#define XO	"C AUTH XOAUTH2 dXNlcj1hbAFhdXRoPUJlYXJlciB0AQE=", "> AUTH al t"
+#define INVALID	"S 334 eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIiwic2NoZW1lcyI6ImJlYXJlciJ9"
+#define INVALIDX "S 334 eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIiwic2NvcGUiOiIifQ=="
+#define FAILED	"S 535 5.7.8 Authentication failed"
+{ "token right", TLS, { "C EHLO x", "S*", OB, "Y", "S 235 2.7.0...",
+  "C AUTH XOAUTH2", "S 503 5.5.1...", MAIL, "=" } },
+{ "token later", TLS, { "C EHLO x", "S*", XO, "L", "S 454 4.7.0...", OB, "L",
+  "S 454 4.7.0...", "C NOOP", "S 250 2.0.0 OK", "=" } },
+{ "token wrong", TLS, { "C EHLO x", "S*", OB, "N", INVALID, "? nothing",
+  "C AQ==", FAILED, XO, "N", INVALIDX, "C ", FAILED, "C NOOP",
+  "S 250 2.0.0 OK", OB, "Y", "S 235 2.7.0...", "=" } },
+{ "token wrong, the rest pipelined", TLS, { "C EHLO x", "S*",
+  "C AUTH OAUTHBEARER bixhPWFsLAFhdXRoPUJlYXJlciB0AQE=", "C AQ==", "C NOOP", "> AUTH al t",
+  "=", "N", INVALID, FAILED, "S 250 2.0.0 OK", "=" } },
+{ "token wrong, then what is no answer", TLS, { "C EHLO x", "S*", OB, "N",
+  INVALID, "C *", FAILED, OB, "N", INVALID, "C MAIL FROM:<a@b.c>", FAILED, XO,
+  "N", INVALIDX, "C AQ==", FAILED, XO, "N", INVALIDX, "C bixhPWFsLAFhdXRoPUJlYXJlciB0AQE=",
+  FAILED, "C NOOP", "S 250 2.0.0 OK", "=" } },
+{ "token wrong, no more tries", TLS, { "C EHLO x", "S*", OB, "X",
+  "S 421 4.7.0...", "? close", "=" } },
+{ "token in a second line", TLS, { "C EHLO x", "S*", "C AUTH OAUTHBEARER",
+  "S 334 ", "C bixhPWFsLAFhdXRoPUJlYXJlciB0AQE=", "> AUTH al t", "Y", "S 235 2.7.0...", "=" } },
+#define NO_TOKEN "C AUTH OAUTHBEARER biwsAWF1dGg9AQE=", INVALID
+#define NONE	NO_TOKEN, "C *", FAILED
+{ "no token, the exchange goes on and is counted", TLS, { "C EHLO x", "S*",
+  NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NO_TOKEN, "C AQ==",
+  "S 421 4.7.0...", "? close", "=" } },
+{ "token with channel binding", TLS, { "C EHLO x", "S*",
+  "C AUTH OAUTHBEARER eSwsAWF1dGg9QmVhcmVyIHQBAQ==", "S 535 5.7.8 Channel...", "=" } },
+{ "token malformed", TLS, { "C EHLO x", "S*", "C AUTH XOAUTH2 AQ==",
+  "S 501 5.5.2...", "C AUTH OAUTHBEARER AQ==", "S 501 5.5.2...",
+  "C AUTH OAUTHBEARER =", "S 501 5.5.2...", "C AUTH XOAUTH2", "S 334 ",
+  "C *", "S 501 5.7.0...", "C AUTH XOAUTH", "S 504 5.5.4...",
+  "C AUTH OAUTHBEARERS", "S 504 5.5.4...", "=" } },
+{ "token before TLS", 0, { "C EHLO x", "S*", "C AUTH XOAUTH2 AQ==",
+  "S 538 5.7.11...", "=" } },
+{ "a token has no password for BURL", TLS | BURL, { "C EHLO x", "S*", OB,
+  "Y", "S 235 2.7.0...", MAIL, RCPT, "C BURL imap://h/x LAST",
+  "S 502 5.5.1...", "=" } },
 { "AUTH in a transaction", TLS | IN, { "C AUTH PLAIN", "S 503 5.5.1 Alr...",
   MAIL, "C AUTH PLAIN", "S 503 5.5.1...", "=" } },
 /* XCLIENT */
@@ -213,7 +254,7 @@ static const struct row {
   "C XCLIENT LOGIN=[UNAVAILABLE]", GREETING, "=" } },
 { "EHLO to a proxy", PROXY | TLS, { "C EHLO x", "S 250-mx.example.org",
   "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
-  "S 250-CHUNKING", "S 250-ENHANCEDSTATUSCODES", "S 250-AUTH PLAIN LOGIN",
+  "S 250-CHUNKING", "S 250-ENHANCEDSTATUSCODES", "S 250-AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2",
   "S 250 " XCLIENT, "=" } },
 { "EHLO to a proxy after login", PROXY | TLS | IN, { "C EHLO x",
   "S 250-mx.example.org", "S 250-PIPELINING", "S 250-SIZE 100",
@@ -225,7 +266,7 @@ static const struct row {
   "S 250-CHUNKING", "S 250-ENHANCEDSTATUSCODES", "S 250 STARTTLS", "=" } },
 { "EHLO under TLS", TLS, { "C EHLO x", "S 250-mx.example.org",
   "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
-  "S 250-CHUNKING", "S 250-ENHANCEDSTATUSCODES", "S 250 AUTH PLAIN LOGIN",
+  "S 250-CHUNKING", "S 250-ENHANCEDSTATUSCODES", "S 250 AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2",
   "=" } },
 { "EHLO after login", TLS | IN | SMALL, { "C EHLO x", "S 250-mx.example.org",
   "S 250-PIPELINING", "S 250-SIZE 10", "S 250-CHUNKING",
@@ -236,7 +277,7 @@ static const struct row {
 { "EHLO with BURL", TLS | BURL, { "C EHLO x", "S 250-mx.example.org",
   "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
   "S 250-CHUNKING", "S 250-BURL", "S 250-ENHANCEDSTATUSCODES",
-  "S 250 AUTH PLAIN LOGIN", "=" } },
+  "S 250 AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2", "=" } },
 { "EHLO with BURL after login", TLS | BURL | IN, { "C EHLO x",
   "S 250-mx.example.org", "S 250-PIPELINING", "S 250-SIZE 100",
   "S 250-8BITMIME", "S 250-DSN", "S 250-CHUNKING", "S 250-BURL imap",
@@ -507,6 +548,7 @@ begin(unsigned flags)
 
 	memset(&run, 0, sizeof(run));
 	set = (struct smtp_settings){ .hostname = "mx.example.org",
+		.passwords = true, .tokens = true,
 		.has_certificate = !(flags & OFF),
 		.xclient = (flags & PROXY) != 0,
 		.tls = flags & OPTIONAL ? TLS_POLICY_OPTIONAL : flags & OFF ?

@@ -4,7 +4,8 @@
 
 UNIT_SRC = $(wildcard tests/unit/test_*.c)
 UNIT	= $(UNIT_SRC:tests/unit/test_%.c=%)
-UNIT_OBJ = $(PURE) $(PURE_IMAP) order.o helpers/fd3.o imap/answer.o
+UNIT_OBJ = $(PURE) $(PURE_IMAP) order.o helpers/fd3.o helpers/introspection.o \
+	imap/answer.o
 
 units: $(UNIT:%=$(BUILD)/tests/%)
 
@@ -16,7 +17,9 @@ $(BUILD)/tests/pure.a: $(UNIT_OBJ:%=$(BUILD)/%)
 $(BUILD)/tests/%: tests/unit/test_%.c $(BUILD)/tests/pure.a
 	@mkdir -p $(@D)
 	$(COMPILE) $(PKG_CFLAGS) -MMD -MF $@.d -c -o $@.o $<
-	$(LINK) -o $@ $@.o $(BUILD)/tests/pure.a
+	$(LINK) -o $@ $@.o $(BUILD)/tests/pure.a $(UNIT_LIBS)
+
+$(BUILD)/tests/introspection: UNIT_LIBS = `pkg-config --libs jansson`
 
 .PHONY: units
 
