@@ -35,7 +35,7 @@ PURE	= base/conf.o base/ipc.o base/network.o \
 	message/content.o message/date.o message/header.o message/policy.o \
 	message/trace.o \
 	mta/answer.o mta/referral.o mta/route.o
-PURE_IMAP = imap/date.o imap/policy.o imap/response.o imap/server.o \
+PURE_IMAP = base/date.o base/utf8.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o
 DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o envelope.o \
 	errands.o fetcher.o generation.o ledger.o lifetime.o login.o monitor.o nexthop.o \

@@ -1,5 +1,5 @@
 /*
- * UTF-8 and modified UTF-7. The latter (RFC 3501 5.1.3): printable US-ASCII
+ * Modified UTF-7 (RFC 3501 5.1.3): printable US-ASCII
  * stands for itself, "&" is "&-", all else goes as UTF-16BE in base64 with
  * "," for "/" and no padding, between "&" and "-".
  */
@@ -9,52 +9,6 @@
 
 static const char base64[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
-
-/* The smallest code point that needs that many continuation octets. */
-static const int32_t least[] = { 0, 0x80, 0x800, 0x10000 };
-
-int32_t
-utf8_next(const unsigned char **p, const unsigned char *end)
-{
-	const unsigned char *q = *p;
-	int more, i;
-	int32_t c;
-
-	if (q == end)
-		return -1;
-	c = *q++;
-	if (c < 0x80) {
-		*p = q;
-		return c;
-	}
-	if (c < 0xc2 || c > 0xf4)
-		return -1;
-	more = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
-	c &= 0x3f >> more;
-	for (i = 0; i < more; i++, q++) {
-		if (q == end || (*q & 0xc0) != 0x80)
-			return -1;
-		c = c << 6 | (*q & 0x3f);
-	}
-	if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return -1;
-	*p = q;
-	return c;
-}
-
-bool
-utf8_is_clean(const char *s, size_t len)
-{
-	const unsigned char *p = (const unsigned char *)s, *end = p + len;
-	int32_t c;
-
-	while (p < end) {
-		c = utf8_next(&p, end);
-		if (c < ' ' || (c >= 0x7f && c < 0xa0))
-			return false;
-	}
-	return true;
-}
 
 struct out {
 	char *p, *end;

@@ -1,5 +1,5 @@
 /*
- * imap/url.c, imap/date.c: what is an IMAP URL that names a message, and
+ * imap/url.c, base/date.c: what is an IMAP URL that names a message, and
  * what is none. Accepted ones are compared in a canonical print of what was
  * understood: owner|host|port|mailbox|uidvalidity|uid|section|partial|
  * expire|access|access user|mechanism|token length|rump length.

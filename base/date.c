@@ -1,5 +1,5 @@
 /*
- * RFC 3339 section 5.6, as EXPIRE of an IMAP URL has it:
+ * RFC 3339 section 5.6, as EXPIRE of an IMAP URL and HOLDUNTIL have it:
  *
  *	date-time = 4DIGIT "-" 2DIGIT "-" 2DIGIT "T"
  *	            2DIGIT ":" 2DIGIT ":" 2DIGIT [ "." 1*DIGIT ]
@@ -7,7 +7,7 @@
  *
  * T and Z in either case; the fraction is cut off.
  */
-#include "imap/text.h"
+#include "base/text.h"
 
 struct scan {
 	const char *p, *end;

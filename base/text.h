@@ -1,0 +1,26 @@
+/*
+ * UTF-8 (RFC 3629) and times as RFC 3339 writes them. Pure.
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Takes one character off *p: its code point, or -1 if the octets are not
+ * well-formed UTF-8 (overlong forms, surrogates, beyond U+10FFFF, cut short).
+ */
+int32_t utf8_next(const unsigned char **p, const unsigned char *end);
+
+/* True if all of it is UTF-8 without control characters (C0, DEL, C1). */
+bool utf8_is_clean(const char *s, size_t len);
+
+/*
+ * A whole RFC 3339 date-time, as seconds since 1970; -1 and *when untouched
+ * if it is none.
+ */
+int date_parse(const char *s, size_t len, int64_t *when);
+
+#endif
