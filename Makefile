@@ -30,7 +30,7 @@ PURE	= base/conf.o base/ipc.o base/network.o \
 	smtp/auth.o smtp/body.o smtp/command.o smtp/content.o smtp/ehlo.o \
 	smtp/envelope.o smtp/greeting.o smtp/input.o smtp/oauth.o \
 	smtp/param.o smtp/path.o smtp/proxy.o smtp/reply.o smtp/sasl.o smtp/smtp.o \
-	smtp/xclient.o \
+	smtp/values.o smtp/xclient.o \
 	message/address.o message/cfws.o message/check.o message/complete.o \
 	message/content.o message/date.o message/header.o message/policy.o \
 	message/trace.o \
@@ -39,7 +39,7 @@ PURE_IMAP = base/date.o base/utf8.o imap/policy.o imap/response.o imap/server.o 
 	imap/span.o imap/text.o imap/url.o
 DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o envelope.o \
 	errands.o fetcher.o generation.o ledger.o lifetime.o login.o monitor.o nexthop.o \
-	nursery.o order.o origin.o pending.o probe.o relay.o session.o state.o transfer.o \
+	nursery.o order.o origin.o parameters.o pending.o probe.o relay.o session.o state.o transfer.o \
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
 	base/clock.o base/log.o base/pin.o base/secret.o base/spawn.o base/stream.o base/tls.o \
 	mta/body.o mta/client.o mta/hello.o mta/login.o mta/maildir.o sandbox/close.o $(FENCE) $(DOCTOR) $(PURE) $(PURE_IMAP)

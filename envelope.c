@@ -5,7 +5,9 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/text.h"
 #include "message/policy.h"
 #include "pending.h"
 #include "relay.h"
@@ -34,34 +36,6 @@ reread_path(const char *prefix, const char *p, size_t *n, struct path *path)
 	return p + used;
 }
 
-static bool
-offers(enum capability capability)
-{
-	return (relay.mta.ehlo.capabilities & capability) != 0;
-}
-
-static void
-put_mail(const struct path *path, const struct mail_params *params)
-{
-	static const char *const bodies[] = { "7BIT", "8BITMIME",
-	    "BINARYMIME" };
-	char size[40] = "", body[20] = "", ret[12] = "", envid[120] = "";
-
-	/* the trace field comes on top of what the client has counted */
-	if (params->has_size && offers(CAP_SIZE))
-		snprintf(size, sizeof(size), " SIZE=%llu",
-		    (unsigned long long)params->size + 512);
-	if (params->has_body && offers(CAP_8BITMIME))
-		snprintf(body, sizeof(body), " BODY=%s", bodies[params->body]);
-	if (params->has_ret && offers(CAP_DSN))
-		snprintf(ret, sizeof(ret), " RET=%s",
-		    params->ret_full ? "FULL" : "HDRS");
-	if (params->has_envid && offers(CAP_DSN))
-		snprintf(envid, sizeof(envid), " ENVID=%s", params->envid);
-	mta_put(&relay.mta, "MAIL FROM:<%s>%s%s%s%s", path->address, size,
-	    body, ret, envid);
-}
-
 static void
 mail(const char *arg, size_t n)
 {
@@ -69,13 +43,19 @@ mail(const char *arg, size_t n)
 	struct mail_params params;
 	struct param_error error;
 	enum mta_status status;
+	const char *what = NULL;
 	struct path path;
+	enum reply r;
 
 	arg = reread_path("FROM:", arg, &n, &path);
 	if (mail_params_parse(arg, n, &params, &error) != PARAM_OK ||
-	    relay.mail || relay.state != TRANSFER_NONE)
+	    relay.mail || relay.state != TRANSFER_NONE ||
+	    (path.utf8 && !params.smtputf8) ||
+	    (params.requiretls && relay.tls_version[0] == '\0'))
 		relay_violation("MAIL out of order or malformed");
 	relay_forget();
+	relay.utf8 = params.smtputf8;
+	relay.binary = params.body == BODY_BINARYMIME;
 	relay.begun = clock_ms();
 	strlcpy(relay.from, path.address, sizeof(relay.from));
 	if (!policy_allows(relay.order.user, relay.service->conf.domain,
@@ -91,28 +71,26 @@ mail(const char *arg, size_t n)
 		pending_answer(p, relay_trouble(status), NULL);
 		return;
 	}
-	if (params.body != BODY_7BIT && !offers(CAP_8BITMIME)) {
-		pending_answer(p, R_EIGHT_BIT, NULL);
+	r = parameters_unmet(&params, &what);
+	if (r != R_NONE) {
+		pending_answer(p, r, what);
 		return;
 	}
 	relay.mail = true;
+	relay.transactions++;
 	if (relay.maildir != NULL)
 		pending_answer(p, R_DONE, NULL);
 	else
-		put_mail(&path, &params);
+		parameters_put_mail(path.address, &params);
 }
 
-static void
-put_rcpt(const struct path *path, const struct rcpt_params *params)
+static unsigned
+recipient_limit(void)
 {
-	char notify[48] = "", orcpt[520] = "";
+	uint32_t theirs = relay.mta.ehlo.limits[LIMIT_RCPT];
+	unsigned ours = relay.service->conf.max_recipients;
 
-	if (params->has_notify && offers(CAP_DSN))
-		snprintf(notify, sizeof(notify), " NOTIFY=%s",
-		    params->notify);
-	if (params->has_orcpt && offers(CAP_DSN))
-		snprintf(orcpt, sizeof(orcpt), " ORCPT=%s", params->orcpt);
-	mta_put(&relay.mta, "RCPT TO:<%s>%s%s", path->address, notify, orcpt);
+	return theirs > 0 && theirs < ours ? theirs : ours;
 }
 
 /*
@@ -161,17 +139,23 @@ rcpt(const char *arg, size_t n)
 	struct pending *p = pending_add(RELAY_RCPT);
 	struct rcpt_params params;
 	struct param_error error;
+	const char *what;
 	struct path path;
 
 	arg = reread_path("TO:", arg, &n, &path);
 	if (rcpt_params_parse(arg, n, &params, &error) != PARAM_OK ||
 	    relay.state != TRANSFER_NONE)
 		relay_violation("RCPT out of order or malformed");
+	if (relay.mail && (path.utf8 || params.utf8) && !relay.utf8)
+		relay_violation("RCPT without SMTPUTF8");
+	what = rcpt_params_unoffered(&params, nexthop_offers());
 	if (relay.lost)
 		pending_answer(p, R_RELAY_LOST, NULL);
 	else if (!relay.mail)
 		pending_answer(p, R_NEED_MAIL, NULL);
-	else if (relay.rcpts >= relay.service->conf.max_recipients)
+	else if (what != NULL)
+		pending_answer(p, R_PARAM_NOW, what);
+	else if (relay.rcpts >= recipient_limit())
 		pending_answer(p, R_TOO_MANY_RECIPIENTS, NULL);
 	else if (relay.route->kind == ROUTE_LMTP && relay.rcpts > 0)
 		pending_answer(p, R_ONE_RECIPIENT, NULL);
@@ -183,7 +167,7 @@ rcpt(const char *arg, size_t n)
 	} else {
 		strlcpy(p->arg, path.address, sizeof(p->arg));
 		relay.rcpts++;
-		put_rcpt(&path, &params);
+		parameters_put_rcpt(path.address, &params);
 	}
 }
 
@@ -204,14 +188,18 @@ static void
 vrfy(const char *arg, size_t n)
 {
 	struct pending *p = pending_add(RELAY_VRFY);
+	bool utf8 = n > 9 && strncasecmp(arg + n - 9, " SMTPUTF8", 9) == 0;
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (arg[i] < ' ' || arg[i] > '~')
+		if (!utf8 && (unsigned char)arg[i] > '~')
 			relay_violation("malformed VRFY");
+	if (!utf8_is_clean(arg, n))
+		relay_violation("malformed VRFY");
 	lose_if_stale();
 	if (n > 512 || relay.state != TRANSFER_NONE || relay.lost ||
-	    nexthop_ensure() != MTA_OK || relay.maildir != NULL)
+	    nexthop_ensure() != MTA_OK || relay.maildir != NULL ||
+	    (utf8 && !(nexthop_offers() & CAP_SMTPUTF8)))
 		pending_answer(p, R_CANNOT_VRFY, NULL);
 	else
 		mta_put(&relay.mta, "VRFY %.*s", (int)n, arg);
@@ -292,7 +280,7 @@ envelope_commands(const struct frame *frame)
 		arg = unpack_bytes(&unpack, &n);
 		commands_left--;
 		one_command((enum relay_verb)verb, (const char *)arg, n);
-		if (relay.mta.open && !offers(CAP_PIPELINING))
+		if (relay.mta.open && !(nexthop_offers() & CAP_PIPELINING))
 			pending_answer_all();
 	}
 	pending_answer_all();

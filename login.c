@@ -13,7 +13,7 @@
 static void
 tell_verdict(struct client *client)
 {
-	unsigned char buf[256];
+	unsigned char buf[1024];
 	struct pack pack;
 
 	client->wants_verdict = false;

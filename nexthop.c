@@ -128,8 +128,8 @@ open_maildir(size_t i)
 	if (maildir->dir == -1)
 		return false;
 	relay.maildir = maildir;
-	relay.mta.ehlo.capabilities = CAP_8BITMIME;
-	relay.mta.ehlo.size = 0;
+	memset(&relay.mta.ehlo, 0, sizeof(relay.mta.ehlo));
+	relay.mta.ehlo.capabilities = CAP_8BITMIME | CAP_SMTPUTF8;
 	return true;
 }
 
@@ -160,8 +160,25 @@ open_route(size_t i)
 	if (status == MTA_OK) {
 		relay.route = route;
 		relay.used = false;
+		relay.transactions = 0;
 	}
 	return status;
+}
+
+/*
+ * RFC 8689 4.2.1: REQUIRETLS needs a certificate that was verified. RFC 3030
+ * 3: BINARYMIME needs chunks.
+ */
+uint32_t
+nexthop_offers(void)
+{
+	uint32_t offered = relay.mta.ehlo.capabilities;
+
+	if (!relay.mta.verified)
+		offered &= ~(uint32_t)CAP_REQUIRETLS;
+	if (!(offered & CAP_CHUNKING))
+		offered &= ~(uint32_t)CAP_BINARYMIME;
+	return offered;
 }
 
 enum mta_status
@@ -193,9 +210,9 @@ report(const struct addresses *addresses)
 	r.ehlo = relay.mta.ehlo;
 	if (addresses != NULL)
 		memcpy(r.addresses, addresses, sizeof(r.addresses));
-	/* how it takes our login is nothing for clients */
-	r.ehlo.capabilities &= CAP_PIPELINING | CAP_8BITMIME | CAP_CHUNKING |
-	    CAP_DSN | CAP_SIZE | CAP_ENHANCED;
+	r.ehlo.capabilities = nexthop_offers() & CAP_FOR_CLIENTS;
+	if (relay.route != NULL && relay.route->kind == ROUTE_LMTP)
+		r.ehlo.limits[LIMIT_RCPT] = 1;
 	r.failed = relay.failed;
 	if (addresses == NULL && (relay.failed & ~relay.order.last) == 0 &&
 	    (relay.order.relays[0] != '\0' || memcmp(&r.ehlo,
@@ -244,10 +261,12 @@ relay_hang_up(void)
 enum mta_status
 nexthop_ensure(void)
 {
+	uint32_t most = relay.mta.ehlo.limits[LIMIT_MAIL];
 	enum mta_status status;
 
 	if (relay.route != NULL && relay.maildir == NULL &&
-	    mta_is_stale(&relay.mta))
+	    (mta_is_stale(&relay.mta) || (!relay.mail && most > 0 &&
+	    relay.transactions >= most)))
 		relay_hang_up();
 	if (relay.route != NULL)
 		return MTA_OK;

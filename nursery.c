@@ -309,6 +309,9 @@ begin_serving(struct frame *frame)
 
 	unpack_start(&unpack, frame->data, frame->len);
 	ehlo_unpack(&unpack, &nursery.service->relay);
+	if (!unpack_done(&unpack))
+		memset(&nursery.service->relay, 0,
+		    sizeof(nursery.service->relay));
 	nursery.serving = !nursery.stopping;
 	if (nursery.sockets.connected == -1)
 		return;

@@ -2,20 +2,6 @@
 
 #include "order.h"
 
-void
-ehlo_pack(struct pack *pack, const struct ehlo *ehlo)
-{
-	pack_u32(pack, ehlo->capabilities);
-	pack_u64(pack, ehlo->size);
-}
-
-void
-ehlo_unpack(struct unpack *unpack, struct ehlo *ehlo)
-{
-	ehlo->capabilities = unpack_u32(unpack);
-	ehlo->size = unpack_u64(unpack);
-}
-
 static void
 pack_addresses(struct pack *pack, const struct addresses *all)
 {
@@ -50,6 +36,38 @@ unpack_addresses(struct unpack *unpack, struct addresses *all)
 			all[i].len[k] = (socklen_t)len;
 		}
 	}
+}
+
+void
+ehlo_pack(struct pack *pack, const struct ehlo *ehlo)
+{
+	size_t i;
+
+	pack_u32(pack, ehlo->capabilities);
+	pack_u64(pack, ehlo->size);
+	pack_u32(pack, ehlo->by_min);
+	pack_u32(pack, ehlo->hold_max);
+	for (i = 0; i < LIMITS; i++)
+		pack_u32(pack, ehlo->limits[i]);
+	pack_string(pack, ehlo->profile);
+	pack_string(pack, ehlo->solicit);
+}
+
+void
+ehlo_unpack(struct unpack *unpack, struct ehlo *ehlo)
+{
+	size_t i;
+
+	memset(ehlo, 0, sizeof(*ehlo));
+	ehlo->capabilities = unpack_u32(unpack);
+	ehlo->size = unpack_u64(unpack);
+	ehlo->by_min = unpack_u32(unpack);
+	ehlo->hold_max = unpack_u32(unpack);
+	for (i = 0; i < LIMITS; i++)
+		ehlo->limits[i] = unpack_u32(unpack);
+	unpack_string(unpack, ehlo->profile, sizeof(ehlo->profile));
+	unpack_string(unpack, ehlo->solicit, sizeof(ehlo->solicit));
+	unpack->bad |= !ehlo_is_valid(ehlo);
 }
 
 size_t

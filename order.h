@@ -39,6 +39,7 @@ struct report {
 };
 
 void ehlo_pack(struct pack *, const struct ehlo *);
+/* The unpacker turns bad if it is not as an EHLO answer could make it. */
 void ehlo_unpack(struct unpack *, struct ehlo *);
 size_t order_pack(const struct order *, void *buf, size_t size);
 bool order_unpack(struct order *, const void *buf, size_t len);

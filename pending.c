@@ -19,7 +19,7 @@ static size_t batch_len;
 static char *said;		/* the batch's commands to the next server */
 static size_t said_len, said_size;
 static bool renewable;		/* it may be said again */
-static char mail_line[2048];	/* of the transaction */
+static char mail_line[4096];	/* of the transaction */
 static size_t mail_len;
 static unsigned hops;		/* in the transaction */
 
@@ -253,6 +253,7 @@ follow_referral(const struct pending *p)
 {
 	static struct answer refusal;
 	struct ehlo ehlo = relay.mta.ehlo;
+	uint32_t offered = nexthop_offers();	/* REQUIRETLS, too */
 	struct referral referral;
 	const struct route *route;
 
@@ -265,7 +266,8 @@ follow_referral(const struct pending *p)
 	relay_hang_up();
 	relay.referred = true;
 	if (nexthop_open(route) == MTA_OK && memcmp(&ehlo, &relay.mta.ehlo,
-	    sizeof(ehlo)) == 0 && begin_there(p) == MTA_OK)
+	    sizeof(ehlo)) == 0 && nexthop_offers() == offered &&
+	    begin_there(p) == MTA_OK)
 		return true;
 	relay_hang_up();
 	relay.mta.answer = refusal;

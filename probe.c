@@ -68,7 +68,7 @@ probe_set(const char *urls)
 static void
 serve(void)
 {
-	unsigned char buf[32];
+	unsigned char buf[1024];
 	struct pack pack;
 
 	pack_start(&pack, buf, sizeof(buf));

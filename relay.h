@@ -1,7 +1,7 @@
 /*
- * The relay process in four files: relay.c has the loop and the
- * answers, nexthop.c the connection, envelope.c the commands, transfer.c the
- * message. This is what they share.
+ * The relay process in five files: relay.c has the loop and the answers,
+ * nexthop.c the connection, envelope.c the commands, parameters.c what stands
+ * behind their addresses, transfer.c the message. This is what they share.
  */
 #ifndef RELAY_H
 #define RELAY_H
@@ -14,6 +14,7 @@
 #include "mta/referral.h"
 #include "order.h"
 #include "sandbox/sandbox.h"
+#include "smtp/param.h"
 #include "smtp/reply.h"
 
 enum transfer_state {
@@ -39,6 +40,7 @@ struct relay {
 	uint32_t failed;		/* bits of those tried in vain */
 	const struct route *route;	/* in use, NULL: none is open */
 	struct mta mta;
+	unsigned transactions;		/* on this connection */
 	struct maildir maildirs[ROUTES_MAX];
 	struct maildir *maildir;	/* in use, or NULL */
 
@@ -46,6 +48,7 @@ struct relay {
 	bool used;		/* the connection, for an earlier MAIL */
 	bool referred;		/* it is another server's, for this once */
 	bool mail, lost;
+	bool utf8, binary;		/* as MAIL has asked */
 	unsigned rcpts, accepted, messages;
 	unsigned allowance;	/* of the user's limit, not yet used */
 	unsigned again;		/* seconds until there is more */
@@ -88,6 +91,15 @@ void relay_hang_up(void);
 void nexthop_probe(void);
 /* Opens what must be opened before the jail, and says what it must reach. */
 void nexthop_open_places(struct sandbox_reach *);
+
+/* Extensions of the server in use that hold for a message. */
+uint32_t nexthop_offers(void);
+
+/* parameters.c */
+/* R_NONE, or why the server in use cannot have them; what: for its %s. */
+enum reply parameters_unmet(const struct mail_params *, const char **what);
+void parameters_put_mail(const char *address, const struct mail_params *);
+void parameters_put_rcpt(const char *address, const struct rcpt_params *);
 
 /* envelope.c */
 void envelope_commands(const struct frame *);

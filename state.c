@@ -21,7 +21,7 @@ struct head {
 	uint32_t routes;	/* a sum over the configured relays */
 };
 
-static const char magic[8] = "smtpsu1";
+static const char magic[8] = "smtpsu2";
 
 bool
 state_path(char *path, size_t size, const char *name)

@@ -161,7 +161,8 @@ trace_of_message(void)
 		.tls_version = relay.tls_version,
 		.tls_cipher = relay.tls_cipher, .id = relay.order.id,
 		.message = relay.messages,
-		.hide_client = !conf->received_client
+		.hide_client = !conf->received_client,
+		.utf8 = relay.utf8
 	};
 }
 
@@ -192,15 +193,32 @@ pass_header(const struct trace *trace, time_t now, const char *own,
 	relay.head_len = 0;
 }
 
+/* What is binary may not begin before the header has ended. */
+static bool
+header_is_canonical(void)
+{
+	struct content content;
+
+	content_start(&content);
+	return content_is_clean(&content, relay.head, relay.header.len) &&
+	    !content.nul;
+}
+
 /* False if the header was refused. */
 static bool
 header_is_good(struct check *check)
 {
 	struct author author = {
 		.user = relay.order.user, .senders = relay.order.senders,
-		.domain = relay.service->conf.domain, .from = relay.from
+		.domain = relay.service->conf.domain, .from = relay.from,
+		.utf8 = relay.utf8
 	};
 	enum reply r = R_NONE;
+
+	if (relay.binary && !header_is_canonical()) {
+		refuse(R_BINARY_HEADER, NULL);
+		return false;
+	}
 
 	if (relay.header.received > LOOP_MAX) {
 		refuse(R_LOOP, NULL);
@@ -322,7 +340,11 @@ gather(const char *p, size_t n, bool last)
 static void
 take(const char *p, size_t n, bool last)
 {
-	if (relay.content.nul)	/* RFC 4468 3.2.1: binary content */
+	if (relay.binary && relay.state == TRANSFER_HEADER)
+		gather(p, n, last);
+	else if (relay.binary)
+		pass(p, n);
+	else if (relay.content.nul)	/* RFC 4468 3.2.1: binary content */
 		refuse(relay.fetched ? R_EIGHT_BIT : R_NUL, NULL);
 	else if (relay.content.eight_bit &&
 	    !(relay.mta.ehlo.capabilities & CAP_8BITMIME))
@@ -336,7 +358,7 @@ take(const char *p, size_t n, bool last)
 static void
 take_raw(const char *p, size_t n)
 {
-	if (content_is_clean(&relay.content, p, n)) {
+	if (relay.binary || content_is_clean(&relay.content, p, n)) {
 		take(p, n, false);
 		return;
 	}
@@ -406,7 +428,8 @@ end(void)
 {
 	char rest[2];
 
-	take(rest, content_finish(&relay.content, rest), true);
+	take(rest, relay.binary ? 0 : content_finish(&relay.content, rest),
+	    true);
 	if (relay.state == TRANSFER_BODY) {
 		if (relay.maildir != NULL)
 			commit_maildir();

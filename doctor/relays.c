@@ -372,7 +372,7 @@ void
 check_relays(struct doctor *d)
 {
 	static struct visit v;
-	struct ehlo ehlo = { 0, 0 };
+	struct ehlo ehlo = { 0 };
 	bool good, any = false;
 	size_t i;
 

@@ -11,10 +11,12 @@
  *	word		= atom / quoted-string			3.2.5
  *	CFWS		= white space, folding, ( nested comments )	3.2.2
  *
- * Octets above 127 may stand in phrases and comments, not in addresses.
+ * Octets above 127 may stand anywhere in phrases and comments, in addresses
+ * if they are UTF-8 (RFC 6532 3.2).
  */
 #include <string.h>
 
+#include "base/text.h"
 #include "message/address.h"
 #include "message/cfws.h"
 
@@ -58,10 +60,10 @@ at(const struct text *t, char c)
 }
 
 static bool
-is_atext(char c, bool eight_bit)
+is_atext(char c)
 {
 	if ((unsigned char)c > 126)
-		return eight_bit && (unsigned char)c > 127;
+		return (unsigned char)c > 127;
 	return c > ' ' && strchr("()<>[]:;@\\,.\"", c) == NULL;
 }
 
@@ -70,7 +72,7 @@ take_atom(struct text *t, struct spec *spec)
 {
 	const char *start = t->p;
 
-	while (t->p < t->end && is_atext(*t->p, spec == NULL)) {
+	while (t->p < t->end && is_atext(*t->p)) {
 		if (spec != NULL)
 			put(spec, *t->p);
 		t->p++;
@@ -86,7 +88,7 @@ put_quoted(struct spec *spec, const char *p, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		plain = plain && (is_atext(p[i], false) || (p[i] == '.' &&
+		plain = plain && (is_atext(p[i]) || (p[i] == '.' &&
 		    i > 0 && i + 1 < n && p[i - 1] != '.'));
 	if (!plain)
 		put(spec, '"');
@@ -114,7 +116,8 @@ take_quoted(struct text *t, struct spec *spec)
 			continue;	/* folding */
 		if (spec == NULL)
 			continue;
-		if (n == sizeof(content) || *t->p < ' ' || *t->p > '~') {
+		if (n == sizeof(content) || (unsigned char)*t->p < ' ' ||
+		    *t->p == 127) {
 			spec->bad = true;
 			continue;
 		}
@@ -308,7 +311,8 @@ mailbox_next(struct address_list *list, struct mailbox *mailbox)
 		if (!take_group_start(&t, list))
 			return ADDRESS_BAD;
 	}
-	if (spec.bad || spec.len == 0)
+	if (spec.bad || spec.len == 0 || !utf8_is_clean(spec.out,
+	    spec.len))
 		return ADDRESS_BAD;
 	mailbox->address[spec.len] = '\0';
 	mailbox->local_end = spec.local_end;

@@ -48,6 +48,15 @@ is_allowed(const struct author *author, const struct mailbox *mailbox)
 	    whole);
 }
 
+static bool
+has_utf8(const char *address)
+{
+	while (*address != '\0')
+		if ((unsigned char)*address++ > '~')
+			return true;
+	return false;
+}
+
 /* Each address of a field that names authors; *count gets their number. */
 static enum check_status
 check_authors(const char *header, size_t len, const char *name,
@@ -64,6 +73,8 @@ check_authors(const char *header, size_t len, const char *name,
 	list.end = list.p + n;
 	while ((status = mailbox_next(&list, &mailbox)) == ADDRESS_ONE) {
 		++*count;
+		if (!author->utf8 && has_utf8(mailbox.address))
+			break;
 		if (!is_allowed(author, &mailbox)) {
 			strcpy(what, mailbox.address);
 			return CHECK_NOT_ALLOWED;

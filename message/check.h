@@ -6,6 +6,7 @@
 #ifndef MESSAGE_CHECK_H
 #define MESSAGE_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "smtp/path.h"
@@ -19,6 +20,7 @@
 struct author {
 	const char *user, *domain, *senders;
 	const char *from;	/* of the envelope, "" for the null sender */
+	bool utf8;	/* addresses may hold UTF-8, RFC 6532 3.2 */
 };
 
 enum check_status {

@@ -47,9 +47,9 @@ trace_received(const struct trace *trace, time_t when,
 		    trace->tls_cipher, trace->tls_version);
 	date(when, stamp, sizeof(stamp));
 	n = snprintf(buf, TRACE_MAX, "Received: %sby %s (smtpsubmitd)"
-	    " with ESMTP%s\r\n\tid %s.%u%s;\r\n\t%s\r\n", from,
-	    trace->hostname, tls ? "SA" : "A", trace->id, trace->message,
-	    tls_clause, stamp);
+	    " with %sSMTP%s\r\n\tid %s.%u%s;\r\n\t%s\r\n", from,
+	    trace->hostname, trace->utf8 ? "UTF8" : "E", tls ? "SA" : "A",
+	    trace->id, trace->message, tls_clause, stamp);
 	return n < 0 || n >= TRACE_MAX ? 0 : (size_t)n;
 }
 

@@ -20,6 +20,7 @@ struct trace {
 	const char *id;
 	unsigned message;		/* of this session, from 1 */
 	bool hide_client;
+	bool utf8;			/* SMTPUTF8, RFC 6531 4.3 */
 };
 
 /* Writes the field with CRLF; returns its length, below TRACE_MAX. */

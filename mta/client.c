@@ -92,7 +92,7 @@ mta_append(struct mta_buffer *buffer, const char *p, size_t n)
 void
 mta_put(struct mta *mta, const char *fmt, ...)
 {
-	char line[2048];
+	char line[4096];
 	va_list ap;
 	int n;
 
@@ -218,7 +218,8 @@ static void
 drop(struct mta *mta)
 {
 	stream_close(&mta->stream);
-	mta->open = mta->verified = mta->in_data = false;
+	mta->open = mta->verified = mta->authenticated = false;
+	mta->in_data = false;
 	mta->in_len = mta->out.len = mta->piece.len = 0;
 	mta->chunks = 0;
 }

@@ -54,6 +54,7 @@ struct mta {
 	struct stream stream;
 	bool open;
 	bool verified;		/* by TLS */
+	bool authenticated;	/* our login was taken */
 	struct ehlo ehlo;
 	char in[4096];		/* lines of replies */
 	size_t in_len;

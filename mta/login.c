@@ -14,7 +14,8 @@ login_result(struct mta *mta, enum mta_status status)
 {
 	if (status != MTA_OK)
 		return status;
-	return mta->answer.code == 235 ? MTA_OK :
+	mta->authenticated = mta->answer.code == 235;
+	return mta->authenticated ? MTA_OK :
 	    mta_fail(mta, MTA_LOGIN, mta->answer.text);
 }
 

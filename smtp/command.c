@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "smtp/verbs.h"
 
 #define BEFORE_LOGIN	1u	/* RFC 4954 4: allowed without authentication */
@@ -15,11 +16,12 @@
 #define FORWARDED	4u	/* may be pending together with others */
 #define ALONE		8u	/* ... but not behind others */
 #define OBSOLETE	16u
+#define UTF8		32u	/* RFC 6531 3.3 and 3.7.4 */
 
 void
 note(struct command *c, const char *text)
 {
-	snprintf(c->note, sizeof(c->note), "%s", text);
+	snprintf(c->note, sizeof(c->note), "%s", text == NULL ? "" : text);
 }
 
 enum reply
@@ -29,18 +31,21 @@ bad_syntax(struct command *c)
 	return R_SYNTAX;
 }
 
-bool
-is_word(const char *p, size_t n, const char *word)
-{
-	return n == strlen(word) && strncasecmp(p, word, n) == 0;
-}
-
 size_t
 word_length(const char *p, size_t n)
 {
 	const char *space = memchr(p, ' ', n);
 
 	return space == NULL ? n : (size_t)(space - p);
+}
+
+bool
+is_ascii(const char *p, size_t n)
+{
+	for (; n > 0; p++, n--)
+		if (*p < ' ' || *p > '~')
+			return false;
+	return true;
 }
 
 /* What every command but a few needs first. */
@@ -76,10 +81,15 @@ act_noop(struct smtp *s, const struct command *c)
 	smtp_reply(s, R_DONE, NULL);
 }
 
+/* RFC 6531 3.7.4.2: a word behind the string, where it is offered */
 static enum reply
 check_vrfy(const struct smtp *s, struct command *c)
 {
+	bool word = c->n > 9 && is_word(c->arg + c->n - 9, 9, " SMTPUTF8");
+
 	(void)s;
+	if (!word && !is_ascii(c->arg, c->n))
+		return R_NEED_SMTPUTF8;
 	return c->n > 0 ? R_NONE : bad_syntax(c);
 }
 
@@ -111,17 +121,18 @@ static const struct row rows[] = {
 	{ "AUTH", BEFORE_LOGIN, "AUTH mechanism [initial-response]",
 	    check_auth, act_auth },
 	{ "XCLIENT", BEFORE_LOGIN, "", check_xclient, act_xclient },
-	{ "MAIL", FORWARDED | ALONE, "MAIL FROM:<address> [parameters]",
+	{ "MAIL", FORWARDED | ALONE | UTF8, "MAIL FROM:<address> [parameters]",
 	    check_mail, act_mail },
-	{ "RCPT", FORWARDED, "RCPT TO:<address> [parameters]", check_rcpt,
-	    act_rcpt },
+	{ "RCPT", FORWARDED | UTF8, "RCPT TO:<address> [parameters]",
+	    check_rcpt, act_rcpt },
 	{ "DATA", NO_ARGUMENT, "DATA", check_data, act_data },
 	/* its octets are swallowed before login too, lest they be commands */
 	{ "BDAT", BEFORE_LOGIN, "BDAT octets [LAST]", check_bdat, act_bdat },
 	{ "BURL", 0, "BURL URL [LAST]", check_burl, act_burl },
 	{ "RSET", BEFORE_LOGIN | NO_ARGUMENT, "RSET", NULL, act_rset },
 	{ "NOOP", BEFORE_LOGIN, "NOOP", NULL, act_noop },
-	{ "VRFY", FORWARDED, "VRFY string", check_vrfy, act_vrfy },
+	{ "VRFY", FORWARDED | UTF8, "VRFY string", check_vrfy,
+	    act_vrfy },
 	{ "HELP", BEFORE_LOGIN, "HELP", NULL, act_help },
 	{ "QUIT", BEFORE_LOGIN | NO_ARGUMENT, "QUIT", NULL, act_quit },
 	/* known, and not for submission (RFC 6409 7) or not at all */
@@ -145,17 +156,17 @@ find_row(const char *verb, size_t n)
 	return NULL;
 }
 
+/* US-ASCII, or UTF-8 where there may be an address. */
 static enum reply
-check_octets(const char *line, size_t n)
+check_octets(const struct smtp *s, const struct row *row, const char *line,
+    size_t n)
 {
-	size_t i;
-
 	if (memchr(line, '\r', n) != NULL)
 		return R_BARE_CR_LF;
-	for (i = 0; i < n; i++)
-		if (line[i] < ' ' || line[i] > '~')
-			return R_BAD_OCTET;
-	return R_NONE;
+	if (is_ascii(line, n) || (row != NULL && (row->flags & UTF8) &&
+	    (smtp_offered(s) & CAP_SMTPUTF8) && utf8_is_clean(line, n)))
+		return R_NONE;
+	return R_BAD_OCTET;
 }
 
 static enum reply
@@ -179,12 +190,12 @@ bool
 smtp_command_line(struct smtp *s, const char *line, size_t n,
     bool more_behind)
 {
-	struct command c = { .more_behind = more_behind };
 	size_t verb = word_length(line, n);
-	enum reply r = check_octets(line, n);
+	struct command c = { .more_behind = more_behind,
+	    .row = find_row(line, verb) };
+	enum reply r = check_octets(s, c.row, line, n);
 
 	if (r == R_NONE) {
-		c.row = find_row(line, verb);
 		c.arg = line + (verb < n ? verb + 1 : verb);
 		c.n = verb < n ? n - verb - 1 : 0;
 		while (c.n > 0 && c.arg[c.n - 1] == ' ')

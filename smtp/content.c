@@ -28,6 +28,8 @@ check_data(const struct smtp *s, struct command *c)
 	(void)c;
 	if (s->t.chunked)
 		return R_DATA_AFTER_CHUNK;
+	if (s->t.binary)
+		return R_DATA_BINARY;	/* RFC 3030 3 */
 	return check_body(s);
 }
 

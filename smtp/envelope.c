@@ -49,33 +49,54 @@ static enum reply
 unoffered(struct command *c, const char *keyword)
 {
 	note(c, keyword);
-	return R_PARAM_UNKNOWN;
+	return keyword == NULL ? R_NONE : R_PARAM_UNKNOWN;
+}
+
+static enum reply
+beyond_limit(struct command *c, enum reply r, uint64_t limit)
+{
+	snprintf(c->note, sizeof(c->note), "%llu",
+	    (unsigned long long)limit);
+	return r;
+}
+
+/* What the next server is known to refuse is refused here, in clear words. */
+static enum reply
+check_limits(const struct smtp *s, struct command *c,
+    const struct mail_params *params)
+{
+	const struct ehlo *relay = &s->set->relay;
+	int64_t hold = params->hold_for;
+
+	if (params->has_size && params->size > smtp_size_limit(s))
+		return beyond_limit(c, R_TOO_BIG, smtp_size_limit(s));
+	if (params->has_hold_until)
+		hold = params->hold_until_time - s->ops->now(s->arg);
+	if ((params->has_hold_for || params->has_hold_until) &&
+	    (hold <= 0 || hold > relay->hold_max))
+		return beyond_limit(c, R_HOLD_TOO_LONG, relay->hold_max);
+	if (params->by_return && params->by < (int64_t)relay->by_min)
+		return beyond_limit(c, R_BY_TOO_SOON, relay->by_min);
+	return R_NONE;
 }
 
 static enum reply
 check_mail_params(const struct smtp *s, struct command *c, const char *p,
     size_t n)
 {
-	uint32_t relay = s->set->relay.capabilities;
 	struct param_error error;
 	struct mail_params params;
 	enum reply r;
 
 	r = param_reply(c, mail_params_parse(p, n, &params, &error), &error);
+	if (r == R_NONE)
+		r = unoffered(c, mail_params_unoffered(&params,
+		    smtp_offered(s)));
 	if (r != R_NONE)
 		return r;
-	if (params.body == BODY_BINARYMIME)
-		return unoffered(c, "BODY=BINARYMIME");
-	if (params.body == BODY_8BITMIME && !(relay & CAP_8BITMIME))
-		return unoffered(c, "BODY=8BITMIME");
-	if ((params.has_ret || params.has_envid) && !(relay & CAP_DSN))
-		return unoffered(c, params.has_ret ? "RET" : "ENVID");
-	if (params.has_size && params.size > smtp_size_limit(s)) {
-		snprintf(c->note, sizeof(c->note), "%llu",
-		    (unsigned long long)smtp_size_limit(s));
-		return R_TOO_BIG;
-	}
-	return R_NONE;
+	c->utf8 = params.smtputf8;
+	c->binary = params.body == BODY_BINARYMIME;
+	return check_limits(s, c, &params);
 }
 
 enum reply
@@ -84,6 +105,7 @@ check_mail(const struct smtp *s, struct command *c)
 	const char *p = c->arg;
 	size_t n = c->n, used;
 	struct path path;
+	enum reply r;
 
 	if (!s->ehlo)
 		return R_NEED_EHLO;
@@ -97,7 +119,8 @@ check_mail(const struct smtp *s, struct command *c)
 	if (path.local_len > 0 && (path.has_domain ? !path_is_qualified(&path) :
 	    !s->set->has_domain))
 		return R_UNQUALIFIED_SENDER;
-	return check_mail_params(s, c, p + used, n - used);
+	r = check_mail_params(s, c, p + used, n - used);
+	return r == R_NONE && path.utf8 && !c->utf8 ? R_NEED_SMTPUTF8 : r;
 }
 
 void
@@ -105,6 +128,8 @@ act_mail(struct smtp *s, const struct command *c)
 {
 	smtp_forget(s);	/* what a refused MAIL may have left */
 	s->t.mail_pending++;
+	s->t.utf8 = c->utf8;
+	s->t.binary = c->binary;
 	smtp_relay(s, RELAY_MAIL, c->arg, c->n);
 }
 
@@ -151,11 +176,14 @@ check_rcpt(const struct smtp *s, struct command *c)
 	    &error), &error);
 	if (r != R_NONE)
 		return r;
-	if ((params.has_notify || params.has_orcpt) &&
-	    !(s->set->relay.capabilities & CAP_DSN))
-		return unoffered(c, params.has_notify ? "NOTIFY" : "ORCPT");
-	if (s->t.rcpt + s->t.rcpt_pending >= s->set->max_recipients)
-		return R_TOO_MANY_RECIPIENTS;
+	r = unoffered(c, rcpt_params_unoffered(&params, smtp_offered(s)));
+	if (r != R_NONE)
+		return r;
+	if ((path.utf8 || params.utf8) && !s->t.utf8)
+		return R_NEED_SMTPUTF8;
+	if (s->t.rcpt + s->t.rcpt_pending >= smtp_recipient_limit(s))
+		return smtp_recipient_limit(s) == 1 ? R_ONE_RECIPIENT :
+		    R_TOO_MANY_RECIPIENTS;
 	return R_NONE;
 }
 

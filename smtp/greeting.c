@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "smtp/path.h"
 #include "smtp/verbs.h"
@@ -55,6 +56,24 @@ burl_argument(const struct smtp *s)
 	    s->set->burl_token : s->set->burl;
 }
 
+/*
+ * What the relay has offered, but for that which needs another thing too:
+ * RFC 6531 3.1, RFC 3030 3, RFC 8689 2.
+ */
+uint32_t
+smtp_offered(const struct smtp *s)
+{
+	uint32_t offered = s->set->relay.capabilities;
+
+	if (!(offered & CAP_8BITMIME))
+		offered &= ~(uint32_t)(CAP_SMTPUTF8 | CAP_BINARYMIME);
+	if (!(offered & CAP_CHUNKING))
+		offered &= ~(uint32_t)CAP_BINARYMIME;
+	if (!s->tls)
+		offered &= ~(uint32_t)CAP_REQUIRETLS;
+	return offered;
+}
+
 /* With BURL there must be 8BITMIME (RFC 4468 4), which is the relay's. */
 bool
 burl_is_offered(const struct smtp *s)
@@ -65,7 +84,7 @@ burl_is_offered(const struct smtp *s)
 
 /* Lines of a multi-line reply: all but the last have a hyphen. */
 struct lines {
-	char text[1280];
+	char text[2560];
 	size_t len, last;
 };
 
@@ -79,7 +98,8 @@ add(struct lines *lines, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	lines->last = lines->len;
+	if (strncmp(fmt, "250-", 4) == 0)
+		lines->last = lines->len;
 	va_start(ap, fmt);
 	n = vsnprintf(lines->text + lines->len, room, fmt, ap);
 	va_end(ap);
@@ -88,10 +108,70 @@ add(struct lines *lines, const char *fmt, ...)
 	lines->len += (size_t)n;
 }
 
+static void
+add_if(struct lines *lines, bool offered, const char *keyword)
+{
+	if (offered)
+		add(lines, "250-%s\r\n", keyword);
+}
+
+/* Its end is counted from now: what the relay said was true then only. */
+static void
+add_futurerelease(struct lines *lines, const struct smtp *s)
+{
+	uint32_t most = s->set->relay.hold_max;
+	time_t until = (time_t)(s->ops->now(s->arg) + most);
+	struct tm tm;
+
+	gmtime_r(&until, &tm);
+	add(lines, "250-FUTURERELEASE %lu %04d-%02d-%02dT%02d:%02d:%02dZ\r\n",
+	    (unsigned long)most, tm.tm_year + 1900, tm.tm_mon + 1,
+	    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+static void
+add_limits(struct lines *lines, const struct smtp *s)
+{
+	unsigned rcpt = smtp_recipient_limit(s);
+	uint32_t domains = s->set->relay.limits[LIMIT_DOMAIN];
+
+	add(lines, "250-LIMITS RCPTMAX=%u", rcpt < LIMIT_MAX ? rcpt :
+	    LIMIT_MAX);
+	if (domains > 0)
+		add(lines, " RCPTDOMAINMAX=%lu", (unsigned long)domains);
+	add(lines, "\r\n");
+}
+
+/* What the relay has to keep, with its parameters. */
+static void
+add_offered(struct lines *lines, const struct smtp *s)
+{
+	const struct ehlo *relay = &s->set->relay;
+	uint32_t offered = smtp_offered(s);
+
+	add_if(lines, offered & CAP_8BITMIME, "8BITMIME");
+	add_if(lines, offered & CAP_SMTPUTF8, "SMTPUTF8");
+	add_if(lines, offered & CAP_DSN, "DSN");
+	add_if(lines, offered & CAP_BINARYMIME, "BINARYMIME");
+	if ((offered & CAP_DELIVERBY) && relay->by_min > 0)
+		add(lines, "250-DELIVERBY %lu\r\n",
+		    (unsigned long)relay->by_min);
+	else
+		add_if(lines, offered & CAP_DELIVERBY, "DELIVERBY");
+	if (offered & CAP_FUTURERELEASE)
+		add_futurerelease(lines, s);
+	if (offered & CAP_MT_PRIORITY)
+		add(lines, "250-MT-PRIORITY%s%s\r\n", relay->profile[0] ==
+		    '\0' ? "" : " ", relay->profile);
+	if (offered & CAP_NO_SOLICITING)
+		add(lines, "250-NO-SOLICITING%s%s\r\n", relay->solicit[0] ==
+		    '\0' ? "" : " ", relay->solicit);
+	add_if(lines, offered & CAP_REQUIRETLS, "REQUIRETLS");
+}
+
 void
 act_ehlo(struct smtp *s, const struct command *c)
 {
-	uint32_t relay = s->set->relay.capabilities;
 	struct lines lines = { .len = 0 };
 
 	act_hello(s, c);
@@ -99,11 +179,9 @@ act_ehlo(struct smtp *s, const struct command *c)
 	add(&lines, "250-PIPELINING\r\n");
 	add(&lines, "250-SIZE %llu\r\n",
 	    (unsigned long long)smtp_size_limit(s));
-	if (relay & CAP_8BITMIME)
-		add(&lines, "250-8BITMIME\r\n");
-	if (relay & CAP_DSN)
-		add(&lines, "250-DSN\r\n");
+	add_offered(&lines, s);
 	add(&lines, "250-CHUNKING\r\n");
+	add_limits(&lines, s);
 	if (burl_is_offered(s))
 		add(&lines, "250-BURL%s\r\n", s->authenticated ?
 		    burl_argument(s) : "");

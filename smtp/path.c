@@ -8,6 +8,7 @@
  *	Quoted-string	= DQUOTE *( qtextSMTP / quoted-pairSMTP ) DQUOTE
  *	Domain		= sub-domain *( "." sub-domain )
  *	address-literal	= "[" ( IPv4 / "IPv6:" IPv6 ) "]"	4.1.3
+ *	atext, qtextSMTP, sub-domain =/ UTF8-non-ascii		RFC 6531 3.3
  *
  * Each function takes what it knows from the start of [p, p + n) and returns
  * how many octets that were, 0 for none.
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "smtp/path.h"
 
 static bool
@@ -26,10 +28,17 @@ is_alnum(char c)
 	    (c >= '0' && c <= '9');
 }
 
+/* Of UTF-8; path_parse() looks whether it is well-formed. */
+static bool
+is_beyond(char c)
+{
+	return (unsigned char)c >= 0x80;
+}
+
 static bool
 is_atext(char c)
 {
-	return is_alnum(c) || (c != '\0' &&
+	return is_alnum(c) || is_beyond(c) || (c != '\0' &&
 	    strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
@@ -61,24 +70,29 @@ take_quoted_string(const char *p, size_t n)
 			return i + 1;
 		if (p[i] == '\\')
 			i++;
-		if (i == n || p[i] < ' ' || p[i] > '~')
+		if (i == n || (!is_beyond(p[i]) && (p[i] < ' ' || p[i] > '~')))
 			return 0;
 	}
 	return 0;
 }
 
-/* Underscores are not in the grammar, but in names that exist. */
+/*
+ * Underscores are not in the grammar, but in names that exist. A U-label may
+ * have more octets than the 63 of its A-label.
+ */
 static size_t
-take_domain(const char *p, size_t n)
+take_domain(const char *p, size_t n, bool utf8)
 {
 	size_t i = 0, start;
+	bool beyond;
 
 	for (;;) {
+		beyond = false;
 		for (start = i; i < n && (is_alnum(p[i]) || p[i] == '-' ||
-		    p[i] == '_'); i++)
-			;
+		    p[i] == '_' || (utf8 && is_beyond(p[i]))); i++)
+			beyond |= is_beyond(p[i]);
 		if (i == start || p[start] == '-' || p[i - 1] == '-' ||
-		    i - start > 63)
+		    (i - start > 63 && !beyond))
 			return 0;
 		if (i == n || p[i] != '.')
 			return i > DOMAIN_MAX ? 0 : i;
@@ -120,7 +134,7 @@ take_route(const char *p, size_t n)
 	if (n == 0 || p[0] != '@')
 		return 0;
 	while (i < n && p[i] == '@') {
-		used = take_domain(p + i + 1, n - i - 1);
+		used = take_domain(p + i + 1, n - i - 1, true);
 		i += 1 + used;
 		if (used == 0 || i == n)
 			return 0;
@@ -136,7 +150,7 @@ take_route(const char *p, size_t n)
 static size_t
 take_mailbox(const char *p, size_t n, struct path *path)
 {
-	size_t local, domain = 0;
+	size_t local, domain = 0, i;
 
 	local = n > 0 && p[0] == '"' ? take_quoted_string(p, n) :
 	    take_dot_string(p, n);
@@ -145,7 +159,7 @@ take_mailbox(const char *p, size_t n, struct path *path)
 	path->local_len = local;
 	path->has_domain = local < n && p[local] == '@';
 	if (path->has_domain) {
-		domain = take_domain(p + local + 1, n - local - 1);
+		domain = take_domain(p + local + 1, n - local - 1, true);
 		if (domain == 0)
 			domain = take_address_literal(p + local + 1,
 			    n - local - 1);
@@ -155,6 +169,8 @@ take_mailbox(const char *p, size_t n, struct path *path)
 	}
 	memcpy(path->address, p, local + domain);
 	path->address[local + domain] = '\0';
+	for (i = 0; i < local + domain; i++)
+		path->utf8 |= is_beyond(p[i]);
 	return local + domain;
 }
 
@@ -171,7 +187,7 @@ path_parse(const char *p, size_t n, struct path *path)
 	i += take_route(p + i, n - i);
 	used = take_mailbox(p + i, n - i, path);
 	i += used;
-	if (used == 0 || i == n || p[i] != '>')
+	if (used == 0 || i == n || p[i] != '>' || !utf8_is_clean(p, i))
 		return 0;
 	return i + 1;
 }
@@ -205,6 +221,6 @@ helo_is_valid(const char *p, size_t n)
 {
 	if (n > 1 && p[n - 1] == '.')	/* a rooted name, as some send it */
 		n--;
-	return n > 0 && (take_domain(p, n) == n ||
+	return n > 0 && (take_domain(p, n, false) == n ||
 	    take_address_literal(p, n) == n);
 }

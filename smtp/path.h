@@ -1,6 +1,6 @@
 /*
  * Paths of MAIL and RCPT, domains and address literals (RFC 5321 4.1.2,
- * 4.1.3). Pure: no I/O, no allocation.
+ * 4.1.3; RFC 6531 3.3). Pure: no I/O, no allocation.
  */
 #ifndef SMTP_PATH_H
 #define SMTP_PATH_H
@@ -16,11 +16,14 @@ struct path {
 	char address[ADDRESS_MAX + 1];	/* local@domain, local alone, or "" */
 	size_t local_len;		/* of the local part, quotes included */
 	bool has_domain;
+	bool utf8;	/* holds more than US-ASCII: only with SMTPUTF8 */
 };
 
 /*
  * Reads a path in angle brackets at the start of the n octets. A source
- * route is skipped (RFC 5321 appendix C). "<>" gives an empty address.
+ * route is skipped (RFC 5321 appendix C). "<>" gives an empty address. Octets
+ * beyond US-ASCII are taken if they are UTF-8; whether they may be there is
+ * for the caller to see. U-labels are not compared with IDNA's tables.
  * Returns the octets taken, 0 if this is no path.
  */
 size_t path_parse(const char *p, size_t n, struct path *);

@@ -73,6 +73,13 @@ enum reply {
 	R_PARAM_UNKNOWN, /* %s: the parameter */
 	R_PARAM_VALUE,	/* %s: the parameter */
 	R_PARAM_TWICE,	/* %s: the parameter */
+	R_PARAM_NOW,	/* %s: the parameter */
+	R_NEED_SMTPUTF8,
+	R_NO_SMTPUTF8,
+	R_NO_REQUIRETLS,
+	R_HOLD_TOO_LONG, /* %s: the most seconds */
+	R_BY_TOO_SOON,	/* %s: the least seconds */
+	R_BY_EXPIRED,
 	R_TOO_MANY_RECIPIENTS,
 	R_ONE_RECIPIENT, R_USER_LIMIT,
 	R_SENDER_NOT_ALLOWED, /* %s: the address */
@@ -80,6 +87,7 @@ enum reply {
 	/* the message */
 	R_NO_VALID_RECIPIENTS,
 	R_DATA_AFTER_CHUNK,
+	R_DATA_BINARY,
 	R_RCPT_AFTER_CHUNK,
 	R_CHUNK_FAILED,
 	R_TOO_MANY_CHUNKS,
@@ -93,6 +101,8 @@ enum reply {
 	R_NO_SENDER_FIELD,
 	R_LOOP,
 	R_EIGHT_BIT,
+	R_BINARY,
+	R_BINARY_HEADER,
 	/* BURL */
 	R_BURL_SYNTAX,
 	R_BURL_NO_TRUST,

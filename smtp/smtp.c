@@ -105,6 +105,15 @@ smtp_size_limit(const struct smtp *s)
 	    s->set->max_size;
 }
 
+unsigned
+smtp_recipient_limit(const struct smtp *s)
+{
+	uint32_t relay = s->set->relay.limits[LIMIT_RCPT];
+
+	return relay > 0 && relay < s->set->max_recipients ? relay :
+	    s->set->max_recipients;
+}
+
 bool
 smtp_body_is_lost(const struct smtp *s)
 {

@@ -65,6 +65,7 @@ struct smtp_ops {
 	void (*auth)(void *arg, const struct plain *);
 	/* Answered by smtp_client_done(): this is whom the proxy speaks for. */
 	void (*client)(void *arg, const char *address);
+	int64_t (*now)(void *arg);	/* seconds since 1970 */
 };
 
 enum smtp_wait {
@@ -99,6 +100,7 @@ enum auth_step {
 struct transaction {
 	unsigned mail_pending, rcpt_pending;
 	bool mail;		/* accepted by the relay */
+	bool utf8, binary;	/* asked for with MAIL */
 	unsigned rcpt_tried, rcpt;
 	bool chunked;		/* BDAT was used */
 	unsigned chunks;
@@ -190,6 +192,9 @@ void smtp_fail_body(struct smtp *, enum reply);
 bool smtp_body_is_lost(const struct smtp *);
 /* Our limit, or that of the next server where it is lower. */
 uint64_t smtp_size_limit(const struct smtp *);
+unsigned smtp_recipient_limit(const struct smtp *);
+/* Extensions that the client may use: what is kept by us or the relay. */
+uint32_t smtp_offered(const struct smtp *);
 /* A line without its CRLF; false: not now, the same line again later. */
 bool smtp_command_line(struct smtp *, const char *line, size_t n,
     bool more_behind);

@@ -3,6 +3,7 @@
 #define SMTP_VERBS_H
 
 #include "smtp/smtp.h"
+#include "smtp/values.h"
 
 struct row;
 
@@ -12,6 +13,7 @@ struct command {
 	size_t n;
 	bool more_behind;	/* octets behind the line are already here */
 	char note[48];		/* for the %s of the objection */
+	bool utf8, binary;	/* MAIL's, told by its check */
 };
 
 struct row {
@@ -26,7 +28,7 @@ struct row {
 /* command.c */
 void note(struct command *, const char *);
 enum reply bad_syntax(struct command *);
-bool is_word(const char *, size_t, const char *word);
+bool is_ascii(const char *, size_t);	/* ... and printable */
 size_t word_length(const char *, size_t);	/* up to the first space */
 enum reply check_login(const struct smtp *);
 

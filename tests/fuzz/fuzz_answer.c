@@ -41,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct answer answer;
 	enum answer_status status;
-	struct ehlo ehlo = { 0, 0 };
+	struct ehlo ehlo = { 0 };
 	const uint8_t *line;
 	size_t n;
 

@@ -4,6 +4,7 @@
  * the same; what is found lies in it; addresses hold no octet that could
  * deceive a reader.
  */
+#include "base/text.h"
 #include "message/address.h"
 #include "message/check.h"
 #include "message/content.h"
@@ -20,7 +21,7 @@ check_addresses(const char *value, size_t n)
 		MUST(p > before && p <= end);
 		before = p;
 		MUST(address[0] != '\0');
-		MUST(is_printable(address, strlen(address)));
+		MUST(utf8_is_clean(address, strlen(address)));
 	}
 	free(field);
 }
@@ -45,7 +46,8 @@ count(const char *header, size_t len, const char *name)
 static void
 check_whole(const char *text, const struct header *h)
 {
-	struct author alice = { "alice", "example.org", "", "" };
+	struct author alice = { "alice", "example.org", "", "",
+	    h->len % 2 == 1 };
 	char *header = exact(text, h->len, false);
 	enum check_status status;
 	struct check check;

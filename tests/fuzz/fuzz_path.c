@@ -2,8 +2,10 @@
  * smtp/path.c, smtp/param.c: what is accepted holds no octet that could
  * harm a command line or a Received field, and read again is the same.
  */
+#include "base/text.h"
 #include "smtp/param.h"
 #include "smtp/path.h"
+#include "smtp/values.h"
 #include "tests/fuzz/fuzz.h"
 
 static void
@@ -14,7 +16,9 @@ check_path(const struct path *path)
 	int n = snprintf(again, sizeof(again), "<%s>", path->address);
 
 	MUST(strlen(path->address) <= ADDRESS_MAX);
-	MUST(is_printable(path->address, strlen(path->address)));
+	MUST(utf8_is_clean(path->address, strlen(path->address)));
+	MUST(path->utf8 == !is_printable(path->address,
+	    strlen(path->address)));
 	MUST(path->local_len <= LOCAL_PART_MAX);
 	MUST(path_parse(again, (size_t)n, &other) == (size_t)n);
 	MUST(memcmp(path, &other, sizeof(other)) == 0);
@@ -37,11 +41,21 @@ check_params(const char *p, size_t n)
 		MUST(xtext_is_valid(mail.envid, strlen(mail.envid)));
 		MUST(strcmp(mail.auth, "<>") == 0 ||
 		    xtext_is_valid(mail.auth, strlen(mail.auth)));
+		MUST(mail.by > 0 || !mail.by_return);
+		MUST(mail.by <= SECONDS_MAX && mail.by >= -SECONDS_MAX);
+		MUST(mail.hold_for <= SECONDS_MAX);
+		MUST(!mail.has_hold_for || !mail.has_hold_until);
+		MUST(mail.priority >= -9 && mail.priority <= 9);
+		MUST(is_printable(mail.hold_until, strlen(mail.hold_until)));
+		MUST(!mail.has_solicit || solicit_is_valid(mail.solicit,
+		    strlen(mail.solicit)));
 	}
 	MUST(is_printable(error.name, strlen(error.name)));
 	if (rcpt_params_parse(p, n, &rcpt, &error) == PARAM_OK)
 		MUST(is_printable(rcpt.notify, strlen(rcpt.notify)) &&
-		    is_printable(rcpt.orcpt, strlen(rcpt.orcpt)));
+		    utf8_is_clean(rcpt.orcpt, strlen(rcpt.orcpt)) &&
+		    rcpt.utf8 == !is_printable(rcpt.orcpt,
+		    strlen(rcpt.orcpt)));
 	MUST(is_printable(error.name, strlen(error.name)));
 }
 

@@ -297,11 +297,18 @@ room(void *arg, size_t n)
 	return true;
 }
 
+static int64_t
+now(void *arg)
+{
+	(void)arg;
+	return 1795305600;	/* 2026-11-22T00:00:00Z */
+}
+
 static void
 begin(uint8_t flags, bool bit_by_bit)
 {
 	static const struct smtp_ops ops = { .room = room, .relay = relay, .body = body,
-		.fetch = fetch, .auth = auth, .client = client };
+		.fetch = fetch, .auth = auth, .client = client, .now = now };
 
 	w.bit_by_bit = bit_by_bit;
 	w.stalled = w.has_mail = false;
@@ -314,7 +321,8 @@ begin(uint8_t flags, bool bit_by_bit)
 		.has_domain = flags & 2, .xclient = flags & 2, .has_certificate = flags & 4,
 		.tls = flags & 8 ? TLS_POLICY_OPTIONAL : TLS_POLICY_REQUIRED,
 		.max_size = flags & 1 ? 1000000 : 40, .max_recipients = 3,
-		.relay = { .capabilities = CAP_8BITMIME | CAP_DSN } };
+		.relay = { .capabilities = CAP_FOR_CLIENTS, .by_min = 60,
+		.hold_max = 86400 } };
 	if (flags & 16)
 		strcpy(w.set.burl, " imap");
 	smtp_start(&w.s, &w.set, &ops, NULL, !(flags & 4));

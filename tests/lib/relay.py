@@ -45,6 +45,9 @@ USUAL = {
 PARAMETERS = {
     "SIZE": "SIZE", "BODY": "8BITMIME", "RET": "DSN", "ENVID": "DSN",
     "NOTIFY": "DSN", "ORCPT": "DSN", "AUTH": "AUTH", "SMTPUTF8": "SMTPUTF8",
+    "BY": "DELIVERBY", "HOLDFOR": "FUTURERELEASE",
+    "HOLDUNTIL": "FUTURERELEASE", "MT-PRIORITY": "MT-PRIORITY",
+    "SOLICIT": "NO-SOLICITING", "REQUIRETLS": "REQUIRETLS",
 }
 
 
@@ -180,6 +183,7 @@ class Connection(threading.Thread):
 
     def forget(self):
         self.sender = None
+        self.utf8 = self.binary = False
         self.recipients = []
         self.chunks = None
 
@@ -307,7 +311,7 @@ class Connection(threading.Thread):
         def wrong(text):
             self.relay.violation("%s: %r" % (text, line[:200]))
 
-        if re.search(rb"[^ -~]", line):
+        if re.search(rb"[^ -~]", line) and not self.may_be_utf8(line, verb):
             wrong("a command holds more than printable US-ASCII")
         if len(line) > (12288 if verb == "AUTH" else 2048):
             wrong("a command is too long")
@@ -316,6 +320,16 @@ class Connection(threading.Thread):
             wrong("octets were sent before this was answered")
         elif self.buffer and verb != "BDAT" and not self.script.offers("PIPELINING"):
             wrong("pipelined without PIPELINING")
+
+    def may_be_utf8(self, line, verb):
+        """RFC 6531: after or with SMTPUTF8, well-formed, no controls."""
+        if verb != "RCPT" and b" SMTPUTF8" not in line or verb == "RCPT" and not self.utf8:
+            return False
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+        return self.script.offers("SMTPUTF8") and not re.search("[\0-\x1f\x7f-\x9f]", text)
 
     def hello(self, step, argument):
         self.greeted = True
@@ -374,7 +388,10 @@ class Connection(threading.Thread):
     def check_parameters(self, argument):
         for word in re.sub(r"^[^:]*:<(?:\"(?:[^\"\\]|\\.)*\"|[^>])*>", "", argument).split():
             name = word.partition("=")[0].upper()
-            if not self.script.offers(PARAMETERS.get(name, "no such keyword")):
+            needed = PARAMETERS.get(name, "no such keyword")
+            if word == "BODY=BINARYMIME":
+                needed = "BINARYMIME"
+            if not self.script.offers(needed):
                 self.relay.violation("a parameter was not offered: %s" % word)
 
     def do_mail(self, argument):
@@ -390,6 +407,8 @@ class Connection(threading.Thread):
         out = self.answer("mail", usual)
         if out[:1] == b"2" and self.sender is None:
             self.sender = argument
+            self.utf8 = " SMTPUTF8" in argument
+            self.binary = " BODY=BINARYMIME" in argument
 
     def do_rcpt(self, argument):
         self.check_parameters(argument)
@@ -421,6 +440,8 @@ class Connection(threading.Thread):
         if not self.recipients:
             self.sock.sendall(b"554 5.5.1 No valid recipients\r\n")
             return
+        if self.binary:
+            self.relay.violation("DATA after BODY=BINARYMIME")
         if not self.answer("data").startswith(b"354"):
             return
         message = Message(self.sender, self.recipients, "DATA")

@@ -234,6 +234,67 @@ try_row(const char *header, enum check_status want, const char *what)
 	free(in);
 }
 
+/* With SMTPUTF8: beyond US-ASCII compared octet by octet */
+static const struct {
+	const char *header, *user, *senders;
+	enum check_status status;
+	const char *what;
+} utf8_rows[] = {
+{ "From: j\303\266rg@example.org\r\n", "j\303\266rg", "", CHECK_OK, "" },
+{ "From: \"j\303\266rg\"@EXAMPLE.org\r\n", "j\303\266rg", "", CHECK_OK,
+  "" },
+{ "From: J\303\266rg <a@b\303\274cher.example>\r\n", "a",
+  "@b\303\274cher.example", CHECK_OK, "" },
+{ "From: j\303\266rg\r\n", "j\303\266rg", "", CHECK_OK, "" },
+{ "From: J\303\226RG@example.org\r\n", "j\303\266rg", "",
+  CHECK_NOT_ALLOWED, "J\303\226RG@example.org" },
+{ "From: jo\314\210rg@example.org\r\n", "j\303\266rg", "",
+  CHECK_NOT_ALLOWED, "jo\314\210rg@example.org" },
+{ "From: \320\260lice@example.org\r\n", "alice", "", CHECK_NOT_ALLOWED,
+  "\320\260lice@example.org" },
+{ "From: alice\342\200\213@example.org\r\n", "alice", "",
+  CHECK_NOT_ALLOWED, "alice\342\200\213@example.org" },
+{ "From: alice@ex\303\244mple.org\r\n", "alice", "@xn--exmple-cua.org",
+  CHECK_NOT_ALLOWED, "alice@ex\303\244mple.org" },
+{ "From: alice@xn--exmple-cua.org\r\n", "alice", "@ex\303\244mple.org",
+  CHECK_NOT_ALLOWED, "alice@xn--exmple-cua.org" },
+{ "From: alice@example\343\200\202org\r\n", "alice", "",
+  CHECK_NOT_ALLOWED, "alice@example\343\200\202org" },
+{ "From: \342\200\256gro.elpmaxe@bob <alice@example.org>\r\n", "alice", "",
+  CHECK_MALFORMED, "From" },
+{ "From: alice@example.org, \300\200@example.org\r\n", "alice", "",
+  CHECK_MALFORMED, "From" },
+{ "From: al\301\251ce@example.org\r\n", "alice", "", CHECK_MALFORMED,
+  "From" },
+{ "From: alice@example.org\240\r\n", "alice", "", CHECK_MALFORMED, "From" },
+{ "From: alice@example.org\302\205\r\n", "alice", "", CHECK_MALFORMED,
+  "From" },
+{ OWN "Sender: b\303\266b@example.org\r\n", "alice", "", CHECK_NOT_ALLOWED,
+  "b\303\266b@example.org" },
+{ OWN "Resent-From: b\303\266b@example.org\r\n", "alice", "",
+  CHECK_NOT_ALLOWED, "b\303\266b@example.org" },
+{ OWN "To: b\303\266b, b\303\266b@b\303\274cher.example\r\n", "alice", "",
+  CHECK_OK, "" },
+{ OWN "To: b\303\266b@sales\r\n", "alice", "", CHECK_UNQUALIFIED, "To" },
+};
+
+static void
+try_utf8(size_t i)
+{
+	struct author author = { .user = utf8_rows[i].user,
+		.domain = "example.org", .senders = utf8_rows[i].senders,
+		.from = "alice@example.org", .utf8 = true };
+	size_t n = strlen(utf8_rows[i].header);
+	char *in = copy_of(utf8_rows[i].header, n);
+	struct check check;
+	enum check_status status = check_header(in, n, &author, &check);
+
+	if (ok(status == utf8_rows[i].status, in, n, "status %d %s", status,
+	    check.what) && status != CHECK_OK)
+		ok_string(utf8_rows[i].header, check.what, utf8_rows[i].what);
+	free(in);
+}
+
 #define FULL	"alice", "example.org", ""
 #define BARE	"alice", "", "*"
 #define LIST	"alice", "example.org", "a@x.y b@x.y c@example.org"
@@ -319,6 +380,9 @@ main(void)
 	for (i = 0; i < COUNT(attacks); i++)
 		try_row(attacks[i].header, attacks[i].status,
 		    attacks[i].what);
+	table("check: UTF-8");
+	for (i = 0; i < COUNT(utf8_rows); i++)
+		try_utf8(i);
 	table("check: what is added");
 	for (i = 0; i < COUNT(adds); i++)
 		try_add(i);

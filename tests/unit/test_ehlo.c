@@ -38,6 +38,10 @@ static const struct {
 { LIT("AUTH CRAM-MD5 LOGIN XPLAIN"), LOGIN, 0 },
 { LIT("AUTH  PLAIN  LOGIN "), PLAIN | LOGIN, 0 },
 { LIT("AUTH PLAINER"), CAP_AUTH, 0 },
+{ LIT("SMTPUTF8"), CAP_SMTPUTF8, 0 },
+{ LIT("binarymime"), CAP_BINARYMIME, 0 },
+{ LIT("REQUIRETLS"), CAP_REQUIRETLS, 0 },
+{ LIT("SMTPUTF8X"), 0, 0 },
 { LIT(""), 0, 0 },
 { LIT(" "), 0, 0 },
 { LIT("DS"), 0, 0 },
@@ -75,6 +79,121 @@ try_lines(void)
 	ok(ehlo.capabilities == all, "all", 3, "bits %x", ehlo.capabilities);
 }
 
+static const struct {
+	const char *line;
+	struct ehlo want;
+} told[] = {
+{ "DELIVERBY", { .capabilities = CAP_DELIVERBY } },
+{ "DELIVERBY 3600", { .capabilities = CAP_DELIVERBY, .by_min = 3600 } },
+{ "DELIVERBY 240,x-more", { .capabilities = CAP_DELIVERBY, .by_min = 240 } },
+{ "DELIVERBY ,x", { .capabilities = CAP_DELIVERBY } },
+{ "DELIVERBY soon", { .capabilities = CAP_DELIVERBY } },
+{ "DELIVERBY -5", { .capabilities = CAP_DELIVERBY } },
+{ "DELIVERBY 1000000000", { .capabilities = CAP_DELIVERBY } },
+{ "DELIVERBY 5 7", { .capabilities = CAP_DELIVERBY, .by_min = 5 } },
+{ "FUTURERELEASE 86400 2026-12-01T00:00:00Z",
+  { .capabilities = CAP_FUTURERELEASE, .hold_max = 86400 } },
+{ "FUTURERELEASE 999999999 x",
+  { .capabilities = CAP_FUTURERELEASE, .hold_max = 999999999 } },
+{ "FUTURERELEASE", { 0 } },
+{ "FUTURERELEASE 0 2026-12-01T00:00:00Z", { 0 } },
+{ "FUTURERELEASE soon", { 0 } },
+{ "FUTURERELEASE 1000000000", { 0 } },
+{ "MT-PRIORITY", { .capabilities = CAP_MT_PRIORITY } },
+{ "MT-PRIORITY MIXER", { .capabilities = CAP_MT_PRIORITY,
+  .profile = "MIXER" } },
+{ "MT-PRIORITY STANAG4406 x", { .capabilities = CAP_MT_PRIORITY,
+  .profile = "STANAG4406" } },
+{ "MT-PRIORITY a(b", { .capabilities = CAP_MT_PRIORITY } },
+{ "MT-PRIORITY \303\266", { .capabilities = CAP_MT_PRIORITY } },
+{ "MT-PRIORITY abcdefghijabcdefghijabcdefghijabcdefghi",
+  { .capabilities = CAP_MT_PRIORITY,
+    .profile = "abcdefghijabcdefghijabcdefghijabcdefghi" } },
+{ "MT-PRIORITY abcdefghijabcdefghijabcdefghijabcdefghij",
+  { .capabilities = CAP_MT_PRIORITY } },
+{ "NO-SOLICITING", { .capabilities = CAP_NO_SOLICITING } },
+{ "NO-SOLICITING org.example:ADV:ADLT,x",
+  { .capabilities = CAP_NO_SOLICITING,
+    .solicit = "org.example:ADV:ADLT,x" } },
+{ "NO-SOLICITING ,", { .capabilities = CAP_NO_SOLICITING } },
+{ "NO-SOLICITING a=b", { .capabilities = CAP_NO_SOLICITING } },
+{ "LIMITS", { .capabilities = CAP_LIMITS } },
+{ "LIMITS RCPTMAX=100", { .capabilities = CAP_LIMITS,
+  .limits = { 0, 100, 0 } } },
+{ "LIMITS mailmax=5 RCPTDOMAINMAX=1 RCPTMAX=999999 X=1",
+  { .capabilities = CAP_LIMITS, .limits = { 5, 999999, 1 } } },
+{ "LIMITS RCPTMAX", { .capabilities = CAP_LIMITS } },
+{ "LIMITS RCPTMAX=", { .capabilities = CAP_LIMITS } },
+{ "LIMITS RCPTMAX=-1", { .capabilities = CAP_LIMITS } },
+{ "LIMITS RCPTMAX=1000000", { .capabilities = CAP_LIMITS } },
+{ "LIMITS RCPTMAX=10x", { .capabilities = CAP_LIMITS } },
+{ "LIMITS =5 RCPTMA=5 RCPTMAXX=5", { .capabilities = CAP_LIMITS } },
+};
+
+static void
+try_told(void)
+{
+	struct ehlo ehlo;
+	size_t i;
+
+	for (i = 0; i < COUNT(told); i++) {
+		size_t n = strlen(told[i].line);
+		char *in = copy_of(told[i].line, n);
+
+		memset(&ehlo, 0, sizeof(ehlo));
+		ehlo_line(&ehlo, in, n);
+		ok(memcmp(&ehlo, &told[i].want, sizeof(ehlo)) == 0 &&
+		    ehlo_is_valid(&ehlo), in, n, "bits %x, by %u, hold %u, "
+		    "limits %u %u %u, profile %s, solicit %s",
+		    ehlo.capabilities, ehlo.by_min, ehlo.hold_max,
+		    ehlo.limits[0], ehlo.limits[1], ehlo.limits[2],
+		    ehlo.profile, ehlo.solicit);
+		free(in);
+	}
+}
+
+/* Whole keywords, as many as a line of ours has room for */
+static void
+try_many_keywords(void)
+{
+	char line[1100] = "NO-SOLICITING a";
+	struct ehlo ehlo = { 0 };
+	size_t n;
+
+	while (strlen(line) < 1000)
+		strcat(line, ",abcd.efgh");
+	ehlo_line(&ehlo, line, strlen(line));
+	n = strlen(ehlo.solicit);
+	ok(n > 200 && n < SOLICIT_SIZE && strcmp(ehlo.solicit + n - 10,
+	    ",abcd.efgh") == 0, line, strlen(line), "%s", ehlo.solicit);
+	memset(&ehlo, 0, sizeof(ehlo));
+	memset(line + 14, 'a', 900);
+	ehlo_line(&ehlo, line, strlen(line));
+	ok(ehlo.solicit[0] == '\0', line, strlen(line), "%s", ehlo.solicit);
+}
+
+/* What another process tells must be as an answer could make it. */
+static void
+try_invalid(void)
+{
+	static const struct ehlo bad[] = {
+		{ .profile = "a b" }, { .profile = "a\r\n250 x" },
+		{ .solicit = "a," }, { .solicit = "a\r\n250 x" },
+		{ .by_min = 1000000000 }, { .hold_max = 1000000000 },
+		{ .limits = { 0, 1000000, 0 } },
+	};
+	struct ehlo full = { 0 };
+	size_t i;
+
+	for (i = 0; i < COUNT(bad); i++)
+		ok(!ehlo_is_valid(&bad[i]), "ehlo", 4, "row %zu is valid", i);
+	memset(full.profile, 'a', sizeof(full.profile));
+	ok(!ehlo_is_valid(&full), "ehlo", 4, "no end of the profile");
+	memset(&full, 0, sizeof(full));
+	memset(full.solicit, 'a', sizeof(full.solicit));
+	ok(!ehlo_is_valid(&full), "ehlo", 4, "no end of the keywords");
+}
+
 /* A size beyond 64 bits is no limit, or a huge one: never a small one. */
 static void
 try_sizes(void)
@@ -85,7 +204,7 @@ try_sizes(void)
 	size_t i;
 
 	for (i = 0; i < COUNT(sizes); i++) {
-		struct ehlo ehlo = { 0, 0 };
+		struct ehlo ehlo = { 0 };
 
 		ehlo_line(&ehlo, sizes[i], strlen(sizes[i]));
 		ok(ehlo.size == 0 || ehlo.size > INT64_MAX, sizes[i],
@@ -193,6 +312,10 @@ try_some_replies(void)
 	{ R_TOO_MANY_RECIPIENTS, "452 4.5.3 " },
 	{ R_NO_VALID_RECIPIENTS, "554 5.5.1 " },
 	{ R_BURL_NO_TRUST, "554 5.7.14 " }, { R_BURL_GONE, "554 5.6.6 " },
+	{ R_NEED_SMTPUTF8, "553 5.6.7 " }, { R_NO_SMTPUTF8, "550 5.6.7 " },
+	{ R_NO_REQUIRETLS, "550 5.7.30 " }, { R_DATA_BINARY, "503 5.5.1 " },
+	{ R_PARAM_NOW, "455 4." }, { R_HOLD_TOO_LONG, "501 5.5.4 " },
+	{ R_BY_TOO_SOON, "55" }, { R_BINARY, "554 5.6.3 " },
 	{ R_IDLE, "421 4.4.2 " }, { R_GOING_DOWN, "421 4.3.2 " },
 	};
 	char line[REPLY_LINE_MAX];
@@ -215,6 +338,10 @@ main(void)
 	table("ehlo");
 	try_lines();
 	try_sizes();
+	table("ehlo: parameters");
+	try_told();
+	try_many_keywords();
+	try_invalid();
 	table("reply");
 	try_replies();
 	try_some_replies();

@@ -261,6 +261,10 @@ try_order(void)
 	memcpy(report.addresses, order.addresses, sizeof(report.addresses));
 	report.ehlo.capabilities = 0xffffffff;
 	report.ehlo.size = UINT64_MAX;
+	report.ehlo.by_min = report.ehlo.hold_max = 999999999;
+	report.ehlo.limits[LIMIT_RCPT] = LIMIT_MAX;
+	strcpy(report.ehlo.profile, "MIXER");
+	strcpy(report.ehlo.solicit, "org.example:ADV,x");
 	n = report_pack(&report, buf, sizeof(buf));
 	ok(n > 0 && report_unpack(&report_back, buf, n) && memcmp(&report,
 	    &report_back, sizeof(report)) == 0, "report", 6, "%zu octets", n);
@@ -269,6 +273,9 @@ try_order(void)
 		    "accepted when cut to %zu", i);
 	ok(!report_unpack(&report_back, buf, n + 1), "report", 6,
 	    "an octet more");
+	strcpy(report.ehlo.profile, "a\r\n250 x");
+	n = report_pack(&report, buf, sizeof(buf));
+	ok(!report_unpack(&report_back, buf, n), "report", 6, "a line end");
 	/* more addresses than there is room for, and one too long */
 	memset(&report, 0, sizeof(report));
 	at = report_pack(&report, buf, sizeof(buf)) - ROUTES_MAX;

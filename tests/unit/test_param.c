@@ -1,7 +1,6 @@
 /*
- * smtp/param.c: the parameters of MAIL and RCPT. RFC 5321 4.1.2, SIZE
- * RFC 1870 4, BODY RFC 6152, RET ENVID NOTIFY ORCPT RFC 3461 4, AUTH
- * RFC 4954 5.
+ * smtp/param.c, smtp/values.c: the parameters of MAIL and RCPT. RFC 5321
+ * 4.1.2; the RFC of each is on top of smtp/values.c.
  */
 #include "smtp/param.h"
 #include "tests/unit/unit.h"
@@ -50,7 +49,39 @@ static const struct {
   { .has_auth = true, .auth = "a+2Bb@c.d" } },
 { LIT(" AUTH=e+3Dmc2@example.com"), PARAM_OK, "",
   { .has_auth = true, .auth = "e+3Dmc2@example.com" } },
-{ LIT(" AUTH=" L500), PARAM_OK, "", { .has_auth = true, .auth = L500 } },
+{ LIT(" AUTH=a+C3+B6b@c.d"), PARAM_OK, "",
+  { .has_auth = true, .auth = "a+C3+B6b@c.d" } },
+{ LIT(" AUTH=alice"), PARAM_OK, "", { .has_auth = true, .auth = "alice" } },
+{ LIT(" AUTH=+22a+20b+22@c.d"), PARAM_OK, "",
+  { .has_auth = true, .auth = "+22a+20b+22@c.d" } },
+{ LIT(" SMTPUTF8"), PARAM_OK, "", { .smtputf8 = true } },
+{ LIT(" smtputf8 REQUIRETLS"), PARAM_OK, "",
+  { .smtputf8 = true, .requiretls = true } },
+{ LIT(" BY=120;R"), PARAM_OK, "",
+  { .has_by = true, .by = 120, .by_return = true } },
+{ LIT(" BY=+999999999;rt"), PARAM_OK, "",
+  { .has_by = true, .by = 999999999, .by_return = true, .by_trace = true } },
+{ LIT(" BY=-5;N"), PARAM_OK, "", { .has_by = true, .by = -5 } },
+{ LIT(" BY=0;nT"), PARAM_OK, "", { .has_by = true, .by_trace = true } },
+{ LIT(" HOLDFOR=1"), PARAM_OK, "", { .has_hold_for = true, .hold_for = 1 } },
+{ LIT(" HOLDFOR=999999999"), PARAM_OK, "",
+  { .has_hold_for = true, .hold_for = 999999999 } },
+{ LIT(" HOLDUNTIL=1970-01-02T00:00:00Z"), PARAM_OK, "",
+  { .has_hold_until = true, .hold_until_time = 86400,
+    .hold_until = "1970-01-02T00:00:00Z" } },
+{ LIT(" HOLDUNTIL=1970-01-01T01:00:00+01:00"), PARAM_OK, "",
+  { .has_hold_until = true, .hold_until = "1970-01-01T01:00:00+01:00" } },
+{ LIT(" MT-PRIORITY=-9"), PARAM_OK, "",
+  { .has_priority = true, .priority = -9 } },
+{ LIT(" MT-PRIORITY=0"), PARAM_OK, "", { .has_priority = true } },
+{ LIT(" mt-priority=9"), PARAM_OK, "",
+  { .has_priority = true, .priority = 9 } },
+{ LIT(" SOLICIT=org.example:ADV:ADLT"), PARAM_OK, "",
+  { .has_solicit = true, .solicit = "org.example:ADV:ADLT" } },
+{ LIT(" SOLICIT=a,b-c_d,e9"), PARAM_OK, "",
+  { .has_solicit = true, .solicit = "a,b-c_d,e9" } },
+{ LIT(" SOLICIT=" L500 L500), PARAM_OK, "",
+  { .has_solicit = true, .solicit = L500 L500 } },
 { LIT(" SIZE=5 BODY=8BITMIME RET=HDRS ENVID=x AUTH=<> "), PARAM_OK, "",
   { .has_size = true, .size = 5, .has_body = true, .body = BODY_8BITMIME,
     .has_ret = true, .has_envid = true, .envid = "x", .has_auth = true,
@@ -94,6 +125,67 @@ static const struct {
 { LIT(" AUTH"), PARAM_VALUE, "AUTH", ALL_WELL },
 { LIT(" AUTH=a=b"), PARAM_VALUE, "AUTH", ALL_WELL },
 { LIT(" AUTH=" L500 "k"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=" L500), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=a@b@c"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=a+20b@c.d"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=a@b>"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=+3C+3E"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=<a@b.c>"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=a+FFb@c.d"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=a+C3@c.d"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" AUTH=a\303\266@c.d"), PARAM_VALUE, "AUTH", ALL_WELL },
+{ LIT(" SMTPUTF8="), PARAM_VALUE, "SMTPUTF8", ALL_WELL },
+{ LIT(" SMTPUTF8=x"), PARAM_VALUE, "SMTPUTF8", ALL_WELL },
+{ LIT(" SMTPUTF8 SMTPUTF8"), PARAM_TWICE, "SMTPUTF8", ALL_WELL },
+{ LIT(" REQUIRETLS=yes"), PARAM_VALUE, "REQUIRETLS", ALL_WELL },
+{ LIT(" REQUIRETLS requiretls"), PARAM_TWICE, "REQUIRETLS", ALL_WELL },
+{ LIT(" BY"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=;R"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=+;R"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=;"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=120"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=120;"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=120;X"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=120;RR"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=120;T"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=120;RTT"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=1000000000;R"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=--1;N"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=1.5;N"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=0;R"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=-1;R"), PARAM_VALUE, "BY", ALL_WELL },
+{ LIT(" BY=1;N BY=1;N"), PARAM_TWICE, "BY", ALL_WELL },
+{ LIT(" HOLDFOR"), PARAM_VALUE, "HOLDFOR", ALL_WELL },
+{ LIT(" HOLDFOR=0"), PARAM_VALUE, "HOLDFOR", ALL_WELL },
+{ LIT(" HOLDFOR=-1"), PARAM_VALUE, "HOLDFOR", ALL_WELL },
+{ LIT(" HOLDFOR=+1"), PARAM_VALUE, "HOLDFOR", ALL_WELL },
+{ LIT(" HOLDFOR=1000000000"), PARAM_VALUE, "HOLDFOR", ALL_WELL },
+{ LIT(" HOLDFOR=1h"), PARAM_VALUE, "HOLDFOR", ALL_WELL },
+{ LIT(" HOLDUNTIL=3600"), PARAM_VALUE, "HOLDUNTIL", ALL_WELL },
+{ LIT(" HOLDUNTIL=2026-11-22"), PARAM_VALUE, "HOLDUNTIL", ALL_WELL },
+{ LIT(" HOLDUNTIL=2026-11-22T12:00:00"), PARAM_VALUE, "HOLDUNTIL", ALL_WELL },
+{ LIT(" HOLDUNTIL=2026-02-29T12:00:00Z"), PARAM_VALUE, "HOLDUNTIL",
+  ALL_WELL },
+{ LIT(" HOLDUNTIL=2026-11-22T12:00:00.0000000000000000000000Z"), PARAM_VALUE,
+  "HOLDUNTIL", ALL_WELL },
+{ LIT(" HOLDFOR=5 HOLDUNTIL=2026-11-22T12:00:00Z"), PARAM_TWICE,
+  "HOLDFOR or HOLDUNTIL", ALL_WELL },
+{ LIT(" HOLDFOR=5 HOLDFOR=5"), PARAM_TWICE, "HOLDFOR", ALL_WELL },
+{ LIT(" MT-PRIORITY"), PARAM_VALUE, "MT-PRIORITY", ALL_WELL },
+{ LIT(" MT-PRIORITY=10"), PARAM_VALUE, "MT-PRIORITY", ALL_WELL },
+{ LIT(" MT-PRIORITY=-0"), PARAM_VALUE, "MT-PRIORITY", ALL_WELL },
+{ LIT(" MT-PRIORITY=+1"), PARAM_VALUE, "MT-PRIORITY", ALL_WELL },
+{ LIT(" MT-PRIORITY=-"), PARAM_VALUE, "MT-PRIORITY", ALL_WELL },
+{ LIT(" MT-PRIORITY=x"), PARAM_VALUE, "MT-PRIORITY", ALL_WELL },
+{ LIT(" SOLICIT"), PARAM_VALUE, "SOLICIT", ALL_WELL },
+{ LIT(" SOLICIT=,"), PARAM_VALUE, "SOLICIT", ALL_WELL },
+{ LIT(" SOLICIT=a,"), PARAM_VALUE, "SOLICIT", ALL_WELL },
+{ LIT(" SOLICIT=,a"), PARAM_VALUE, "SOLICIT", ALL_WELL },
+{ LIT(" SOLICIT=9a"), PARAM_VALUE, "SOLICIT", ALL_WELL },
+{ LIT(" SOLICIT=a,.b"), PARAM_VALUE, "SOLICIT", ALL_WELL },
+{ LIT(" SOLICIT=a;b"), PARAM_VALUE, "SOLICIT", ALL_WELL },
+{ LIT(" SOLICIT=a=b"), PARAM_VALUE, "SOLICIT", ALL_WELL },
+{ LIT(" SOLICIT=" L500 L500 "k"), PARAM_VALUE, "SOLICIT", ALL_WELL },
 { LIT(" AUTH=a+0D+0A"), PARAM_VALUE, "AUTH", ALL_WELL },
 /* twice */
 { LIT(" SIZE=1 SIZE=1"), PARAM_TWICE, "SIZE", ALL_WELL },
@@ -102,7 +194,7 @@ static const struct {
 { LIT(" ENVID=a ENVID=b"), PARAM_TWICE, "ENVID", ALL_WELL },
 { LIT(" AUTH=<> AUTH=<>"), PARAM_TWICE, "AUTH", ALL_WELL },
 /* unknown, or known elsewhere */
-{ LIT(" SMTPUTF8"), PARAM_UNKNOWN, "SMTPUTF8", ALL_WELL },
+{ LIT(" SMTPUTF9"), PARAM_UNKNOWN, "SMTPUTF9", ALL_WELL },
 { LIT(" X"), PARAM_UNKNOWN, "X", ALL_WELL },
 { LIT(" 4=5"), PARAM_UNKNOWN, "4", ALL_WELL },
 { LIT(" SIZ=1"), PARAM_UNKNOWN, "SIZ", ALL_WELL },
@@ -134,7 +226,19 @@ same_mail(const struct mail_params *a, const struct mail_params *b)
 	    a->has_body == b->has_body && a->body == b->body &&
 	    a->has_ret == b->has_ret && a->ret_full == b->ret_full &&
 	    a->has_envid == b->has_envid && strcmp(a->envid, b->envid) == 0 &&
-	    a->has_auth == b->has_auth && strcmp(a->auth, b->auth) == 0;
+	    a->has_auth == b->has_auth && strcmp(a->auth, b->auth) == 0 &&
+	    a->smtputf8 == b->smtputf8 && a->requiretls == b->requiretls &&
+	    a->has_by == b->has_by && a->by == b->by &&
+	    a->by_return == b->by_return && a->by_trace == b->by_trace &&
+	    a->has_hold_for == b->has_hold_for &&
+	    a->hold_for == b->hold_for &&
+	    a->has_hold_until == b->has_hold_until &&
+	    a->hold_until_time == b->hold_until_time &&
+	    strcmp(a->hold_until, b->hold_until) == 0 &&
+	    a->has_priority == b->has_priority &&
+	    a->priority == b->priority &&
+	    a->has_solicit == b->has_solicit &&
+	    strcmp(a->solicit, b->solicit) == 0;
 }
 
 static void
@@ -180,6 +284,36 @@ static const struct {
   "rfc822;" HUNDRED HUNDRED HUNDRED HUNDRED FIFTY TEN TEN TEN TEN "abc" },
 { LIT(" ORCPT=rfc822;" HUNDRED HUNDRED HUNDRED HUNDRED FIFTY TEN TEN TEN TEN
   "abcd"), PARAM_VALUE, NULL, NULL },
+/* RFC 6533 3 */
+{ LIT(" ORCPT=utf-8;a@b.c"), PARAM_OK, NULL, "utf-8;a@b.c" },
+{ LIT(" ORCPT=UTF-8;j\\x{F6}rg@b.c"), PARAM_OK, NULL,
+  "UTF-8;j\\x{F6}rg@b.c" },
+{ LIT(" ORCPT=utf-8;\\x{2B}\\x{5C}\\x{10FFFD}@b.c"), PARAM_OK, NULL,
+  "utf-8;\\x{2B}\\x{5C}\\x{10FFFD}@b.c" },
+{ LIT(" ORCPT=utf-8;j\303\266rg@b.c"), PARAM_OK, NULL,
+  "utf-8;j\303\266rg@b.c" },
+{ LIT(" ORCPT=utf-8;"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;a+2Bb@c.d"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;a=b"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{}"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{F}"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{f6}"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{F6"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{0F6}"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{0A}"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{0D}\\x{0A}DATA"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{7F}"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{85}"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{D800}"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{110000}"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\x{1000000}"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\\u{F6}"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\300\257@b.c"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\355\240\200@b.c"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\302\205@b.c"), PARAM_VALUE, NULL, NULL },
+{ LIT(" ORCPT=utf-8;\303"), PARAM_VALUE, NULL, NULL },
+{ LIT(" NOTIFY=\303\266"), PARAM_VALUE, NULL, NULL },
 { LIT(" NOTIFY"), PARAM_VALUE, NULL, NULL },
 { LIT(" NOTIFY=,"), PARAM_VALUE, NULL, NULL },
 { LIT(" NOTIFY=SUCCESS,"), PARAM_VALUE, NULL, NULL },

@@ -148,9 +148,30 @@ static const struct {
 { LIT("<a\r\n@c.d>"), NULL, 0, 0 },
 { LIT("<a@c.d\r\n>"), NULL, 0, 0 },
 { LIT("<a@c.\177d>"), NULL, 0, 0 },
-{ LIT("<j\303\266rg@c.d>"), NULL, 0, 0 },
-{ LIT("<\"j\303\266rg\"@c.d>"), NULL, 0, 0 },
-{ LIT("<a@b\303\274cher.d>"), NULL, 0, 0 },
+/* RFC 6531 3.3 */
+{ LIT("<j\303\266rg@c.d>"), "j\303\266rg@c.d", 5, 0 },
+{ LIT("<\"j\303\266 rg\"@c.d>"), "\"j\303\266 rg\"@c.d", 8, 0 },
+{ LIT("<\303\266.\303\266@c.d>"), "\303\266.\303\266@c.d", 5, 0 },
+{ LIT("<a@b\303\274cher.d>"), "a@b\303\274cher.d", 1, 0 },
+{ LIT("<\360\237\230\200@\346\227\245.\346\234\254>"),
+  "\360\237\230\200@\346\227\245.\346\234\254", 4, 0 },
+{ LIT("<@r\303\266.s:a@b.c>"), "a@b.c", 1, 0 },
+{ LIT("<a@" L63 "\303\266.d>"), "a@" L63 "\303\266.d", 1, 0 },
+{ LIT("<" SIXTY "ab\303\266@d.e>"), SIXTY "ab\303\266@d.e", 64, 0 },
+{ LIT("<" SIXTY "abc\303\266@d.e>"), NULL, 0, 0 },
+{ LIT("<a@" D255 "\303\266>"), NULL, 0, 0 },
+{ LIT("<a@-\303\266.d>"), NULL, 0, 0 },
+{ LIT("<a@\303\266-.d>"), NULL, 0, 0 },
+{ LIT("<a@[\303\266]>"), NULL, 0, 0 },
+{ LIT("<j\303@c.d>"), NULL, 0, 0 },
+{ LIT("<j\266rg@c.d>"), NULL, 0, 0 },
+{ LIT("<j\300\257rg@c.d>"), NULL, 0, 0 },
+{ LIT("<j\340\200\257rg@c.d>"), NULL, 0, 0 },
+{ LIT("<j\355\240\200rg@c.d>"), NULL, 0, 0 },
+{ LIT("<j\364\220\200\200@c.d>"), NULL, 0, 0 },
+{ LIT("<j\302\205@c.d>"), NULL, 0, 0 },
+{ LIT("<\"j\302\205\"@c.d>"), NULL, 0, 0 },
+{ LIT("<a@c\302\200.d>"), NULL, 0, 0 },
 { LIT("<a\377@c.d>"), NULL, 0, 0 },
 { LIT("<a@c.d\200>"), NULL, 0, 0 },
 };
@@ -173,6 +194,8 @@ try_path(size_t i)
 		    paths[i].address, strlen(paths[i].address));
 		ok(path.local_len == paths[i].local, in, n, "local part %zu",
 		    path.local_len);
+		ok(path.utf8 == (strpbrk(path.address, "\303\346\360") !=
+		    NULL), in, n, "utf8 %d", path.utf8);
 		ok(path.has_domain == (path.address[path.local_len] == '@'),
 		    in, n, "has_domain %d", path.has_domain);
 	}

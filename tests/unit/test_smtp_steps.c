@@ -26,6 +26,7 @@
 #define DATA	"C DATA", "S 354..."
 #define LATER	"S 451 4.4.2 The next server closed the connection, try again " \
 	"later"
+#define LIMITS3	"S 250-LIMITS RCPTMAX=3"
 #define TIMEOUT	"S 451 4.4.2 The next server did not answer in time, try " \
 	"again later"
 
@@ -38,6 +39,7 @@
 #define PROXY	64u	/* the client is a trusted proxy */
 #define XCLIENT	"XCLIENT NAME ADDR PORT PROTO HELO REVERSE_NAME DESTADDR DESTPORT"
 #define GREETING "S 220 mx.example.org ESMTP smtpsubmitd"
+#define ALL	128u	/* ... and it offers all there is */
 
 static const struct row {
 	const char *name;
@@ -254,34 +256,72 @@ static const struct row {
   "C XCLIENT LOGIN=[UNAVAILABLE]", GREETING, "=" } },
 { "EHLO to a proxy", PROXY | TLS, { "C EHLO x", "S 250-mx.example.org",
   "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
-  "S 250-CHUNKING", "S 250-ENHANCEDSTATUSCODES", "S 250-AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2",
+  "S 250-CHUNKING", LIMITS3, "S 250-ENHANCEDSTATUSCODES", "S 250-AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2",
   "S 250 " XCLIENT, "=" } },
 { "EHLO to a proxy after login", PROXY | TLS | IN, { "C EHLO x",
   "S 250-mx.example.org", "S 250-PIPELINING", "S 250-SIZE 100",
-  "S 250-8BITMIME", "S 250-DSN", "S 250-CHUNKING",
+  "S 250-8BITMIME", "S 250-DSN", "S 250-CHUNKING", LIMITS3,
   "S 250 ENHANCEDSTATUSCODES", "=" } },
 /* what EHLO offers */
 { "EHLO in the clear", 0, { "C EHLO x", "S 250-mx.example.org",
   "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
-  "S 250-CHUNKING", "S 250-ENHANCEDSTATUSCODES", "S 250 STARTTLS", "=" } },
+  "S 250-CHUNKING", LIMITS3, "S 250-ENHANCEDSTATUSCODES", "S 250 STARTTLS", "=" } },
 { "EHLO under TLS", TLS, { "C EHLO x", "S 250-mx.example.org",
   "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
-  "S 250-CHUNKING", "S 250-ENHANCEDSTATUSCODES", "S 250 AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2",
+  "S 250-CHUNKING", LIMITS3, "S 250-ENHANCEDSTATUSCODES", "S 250 AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2",
   "=" } },
 { "EHLO after login", TLS | IN | SMALL, { "C EHLO x", "S 250-mx.example.org",
-  "S 250-PIPELINING", "S 250-SIZE 10", "S 250-CHUNKING",
+  "S 250-PIPELINING", "S 250-SIZE 10", "S 250-CHUNKING", LIMITS3,
   "S 250 ENHANCEDSTATUSCODES", "C MAIL FROM:<a@b.c> BODY=8BITMIME",
   "S 555 5.5.4...", "C MAIL FROM:<a@b.c> RET=FULL", "S 555 5.5.4...",
   "C MAIL FROM:<a@b.c> SIZE=11", "S 552 5.3.4... 10 octets", MAIL,
   "C RCPT TO:<d@e.f> NOTIFY=NEVER", "S 555 5.5.4...", "=" } },
 { "EHLO with BURL", TLS | BURL, { "C EHLO x", "S 250-mx.example.org",
   "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
-  "S 250-CHUNKING", "S 250-BURL", "S 250-ENHANCEDSTATUSCODES",
+  "S 250-CHUNKING", LIMITS3, "S 250-BURL", "S 250-ENHANCEDSTATUSCODES",
   "S 250 AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2", "=" } },
 { "EHLO with BURL after login", TLS | BURL | IN, { "C EHLO x",
   "S 250-mx.example.org", "S 250-PIPELINING", "S 250-SIZE 100",
-  "S 250-8BITMIME", "S 250-DSN", "S 250-CHUNKING", "S 250-BURL imap",
+  "S 250-8BITMIME", "S 250-DSN", "S 250-CHUNKING", LIMITS3, "S 250-BURL imap",
   "S 250 ENHANCEDSTATUSCODES", "=" } },
+{ "EHLO with all there is", TLS | IN | ALL, { "C EHLO x",
+  "S 250-mx.example.org", "S 250-PIPELINING", "S 250-SIZE 100",
+  "S 250-8BITMIME", "S 250-SMTPUTF8", "S 250-DSN", "S 250-BINARYMIME",
+  "S 250-DELIVERBY 60", "S 250-FUTURERELEASE 86400 2026-11-23T00:00:00Z",
+  "S 250-MT-PRIORITY MIXER", "S 250-NO-SOLICITING a:b,c", "S 250-REQUIRETLS",
+  "S 250-CHUNKING", "S 250-LIMITS RCPTMAX=2 RCPTDOMAINMAX=1",
+  "S 250 ENHANCEDSTATUSCODES", "=" } },
+{ "EHLO without TLS: no REQUIRETLS", OPTIONAL | IN | ALL, {
+  "C MAIL FROM:<a@b.c> REQUIRETLS", "S 555 5.5.4...", "=" } },
+{ "values at their limits", TLS | IN | ALL, {
+  "C MAIL FROM:<a@b.c> BY=59;R", "S 555 5.5.4...",
+  "C MAIL FROM:<a@b.c> HOLDFOR=86401", "S 501 5.5.4... 86400 seconds",
+  "C MAIL FROM:<a@b.c> HOLDUNTIL=2026-11-22T00:00:00Z", "S 501 5.5.4...",
+  "C MAIL FROM:<a@b.c> HOLDUNTIL=2026-11-23T00:00:01Z", "S 501 5.5.4...",
+  "C MAIL FROM:<a@b.c> HOLDUNTIL=2026-11-23T00:00:00Z BY=60;R",
+  "> MAIL FROM:<a@b.c> HOLDUNTIL=2026-11-23T00:00:00Z BY=60;R",
+  "< 250 2.1.0 Ok", "S 250 2.1.0 Ok", "=" } },
+{ "recipients, the next server takes two", TLS | IN | ALL, { MAIL, RCPT, RCPT,
+  "C RCPT TO:<d@e.f>", "S 452 4.5.3...", "=" } },
+{ "binary content by DATA", TLS | IN | ALL, {
+  "C MAIL FROM:<a@b.c> BODY=BINARYMIME",
+  "> MAIL FROM:<a@b.c> BODY=BINARYMIME", "< 250 2.1.0 Ok", "S 250 2.1.0 Ok",
+  RCPT, "C DATA", "S 503 5.5.1...", "C BDAT 0 LAST", "> END", "M 250 2.0.0 x",
+  "S 250 2.0.0 x", MAIL, RCPT, DATA, "=" } },
+{ "UTF-8 without SMTPUTF8", TLS | IN | ALL, {
+  "C MAIL FROM:<j\303\266@b.c>", "S 553 5.6.7...", MAIL,
+  "C RCPT TO:<j\303\266@b.c>", "S 553 5.6.7...",
+  "C RCPT TO:<a@b.c> ORCPT=utf-8;j\303\266@b.c", "S 553 5.6.7...",
+  "C VRFY j\303\266", "S 553 5.6.7...", "C NOOP \303\266",
+  "S 500 5.5.2...", "C RCPT TO:<j\303@b.c>", "S 500 5.5.2...", "=" } },
+{ "UTF-8 with SMTPUTF8", TLS | IN | ALL, {
+  "C MAIL FROM:<j\303\266@b.c> SMTPUTF8",
+  "> MAIL FROM:<j\303\266@b.c> SMTPUTF8", "< 250 2.1.0 Ok",
+  "S 250 2.1.0 Ok", "C RCPT TO:<j\303\266@b.c>", "> RCPT TO:<j\303\266@b.c>",
+  "< 250 2.1.0 Ok", "S 250 2.1.0 Ok", "C VRFY j\303\266 SMTPUTF8",
+  "> VRFY j\303\266 SMTPUTF8", "< 252 2.1.0 Ok", "S 252 2.1.0 Ok",
+  "C RSET", "> RSET", "< 250 2.0.0 Ok", "S 250 2.0.0 Ok", MAIL,
+  "C RCPT TO:<j\303\266@b.c>", "S 553 5.6.7...", "=" } },
 /* BURL */
 { "BURL", IN | BURL, { MAIL, RCPT, "C BURL imap://h LAST",
   "> URL imap://h 100", "? fetch", "C NOOP", "=", "F 7", "> END", "=",
@@ -539,11 +579,18 @@ room(void *arg, size_t n)
 	return true;
 }
 
+static int64_t
+now(void *arg)
+{
+	(void)arg;
+	return 1795305600;	/* 2026-11-22T00:00:00Z */
+}
+
 static void
 begin(unsigned flags)
 {
 	static const struct smtp_ops ops = { .room = room, .relay = relay, .body = body,
-		.fetch = fetch, .auth = auth, .client = client };
+		.fetch = fetch, .auth = auth, .client = client, .now = now };
 	static struct smtp_settings set;
 
 	memset(&run, 0, sizeof(run));
@@ -556,7 +603,12 @@ begin(unsigned flags)
 		.max_size = 100, .max_recipients = 3,
 		.relay = { .capabilities = CAP_8BITMIME | CAP_DSN } };
 	if (flags & SMALL)
-		set.relay = (struct ehlo){ 0, 10 };
+		set.relay = (struct ehlo){ .size = 10 };
+	if (flags & ALL)
+		set.relay = (struct ehlo){ .capabilities = CAP_FOR_CLIENTS,
+			.by_min = 60, .hold_max = 86400,
+			.limits = { 1, 2, 1 }, .profile = "MIXER",
+			.solicit = "a:b,c" };
 	if (flags & BURL)
 		strcpy(set.burl, " imap");
 	smtp_start(&run.s, &set, &ops, NULL, (flags & TLS) != 0);
