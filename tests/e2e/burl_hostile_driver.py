@@ -9,8 +9,8 @@ import time
 
 from common_driver import (SLOW, Unexpected, begin, children, end, found_in,
                            give_envelope, show, skip)
-from burl_driver import (HEAD, House, Mark, Trap, at_once, delivered, fetch,
-                         imapfetch, leave, mail, refused, reply, report, say,
+from burl_driver import (HEAD, House, Mark, Trap, at_once, brief, delivered,
+                         fetch, imapfetch, leave, mail, refused, reply, report, say,
                          talk, wait, write)
 from imapd import HANGUP, Imapd, Script
 from imapfetch_bench import TOKEN
@@ -160,6 +160,37 @@ def forged():
             got = say(c, "BURL %s LAST" % url_at(d.port))
             report(got[0] == "5" and not d.lines and not h.relay.messages,
                    "relay without 8BITMIME: BURL refused", got)
+
+
+def binary():
+    """BODY=BINARYMIME: the content goes on octet by octet (RFC 4468 4)."""
+    data = mail(b"a\0b\nc\rd\r\n.\r\n" + bytes(range(256)) * 900 + b"\r")
+    with Imapd(Script(urlfetch=content(data))) as d, \
+            house(d, relay=["with CHUNKING", "with BINARYMIME"],
+                  name="binary") as h:
+        url = url_at(d.port)
+        for name, first, want in [
+                ("binary content by BURL", b"", data),
+                ("binary content by BDAT and BURL", HEAD + b"\0\n",
+                 HEAD + b"\0\n" + data)]:
+            mark, c = Mark(h), h.login()
+            talk(c, "MAIL FROM:<alice@example.org> BODY=BINARYMIME", "250")
+            talk(c, "RCPT TO:<bob@example.org>", "250")
+            if first:
+                c.send(b"BDAT %d\r\n" % len(first) + first)
+                reply(c)
+            got = say(c, "BURL %s LAST" % url)
+            report(got[:6] == "250 2." and mark.messages() == [want], name,
+                   got, *map(brief, mark.messages()))
+            leave(c)
+        d.script = Script(urlfetch=content(b"X: \n" + data))
+        mark, c = Mark(h), h.login()
+        talk(c, "MAIL FROM:<alice@example.org> BODY=BINARYMIME", "250")
+        talk(c, "RCPT TO:<bob@example.org>", "250")
+        got = say(c, "BURL %s LAST" % url)
+        refused("binary content, a bare LF in its header", h, mark, c, got,
+                "554 5.6.0 ")
+        leave(c)
 
 
 def order():
@@ -579,7 +610,7 @@ def secrets():
             leave(c)
 
 
-for section in (rows, silent, forged, order, after_failure, sizes,
+for section in (rows, silent, forged, binary, order, after_failure, sizes,
                 vanishing, reuse, down, early, several, clear,
                 long_offer, secrets):
     since_ = time.monotonic()
