@@ -116,6 +116,8 @@ relay postfix-auth "relay smtp+starttls://localhost:$pfa" \
 t="$T/pfa/Maildir/new"
 cases "Postfix by STARTTLS and AUTH" "$t" $same 1MB
 check "Postfix saw the relay's login" grep -q 'sasl_username=bob' "$T/pfa/log"
+check "Postfix is told who it was, by AUTH= of MAIL" \
+	grep -q 'sasl_sender=alice@example.org' "$T/pfa/log"
 relay bad-credentials "relay smtp+starttls://localhost:$pfa" \
 	"relay-ca $PKI/ca.pem" "relay-credentials $T/badcred"
 rm -f "$t"/*
