@@ -1,6 +1,6 @@
 /*
- * The whole machine of smtp/: the client's octets are below 0x80, the others
- * are what the relay, the monitor and time do (see event()). The first octet
+ * The whole machine of smtp/: the client's octets are below 0x80 (1e and 1f
+ * stand for those of an e with an accent), the others are what the relay, the monitor and time do (see event()). The first octet
  * sets the scene. Each input runs twice: its octets one by one, and as many
  * at once as come between two events. Properties: replies are lines without
  * control octets; none overtakes the answer to an earlier command; nothing
@@ -9,6 +9,7 @@
  * the same replies and calls.
  */
 #include "base/network.h"
+#include "base/text.h"
 #include "smtp/oauth.h"
 #include "smtp/smtp.h"
 #include "tests/fuzz/fuzz.h"
@@ -43,12 +44,20 @@ note(const char *p, size_t n)
 	w.log[w.log_len++] = '\n';
 }
 
+static bool
+may_be_utf8(enum relay_verb verb, const char *p, size_t n)
+{
+	return utf8_is_clean(p, n) && (verb == RELAY_VRFY ? n > 9 &&
+	    strncasecmp(p + n - 9, " SMTPUTF8", 9) == 0 : w.s.t.utf8);
+}
+
 static void
 relay(void *arg, enum relay_verb verb, const char *p, size_t n)
 {
 	(void)arg;
 	MUST(w.s.authenticated && w.n_asked < PENDING_MAX);
-	MUST(verb > RELAY_VRFY || (n > 0 && is_printable(p, n)));
+	MUST(verb > RELAY_VRFY || (n > 0 && (is_printable(p, n) ||
+	    may_be_utf8(verb, p, n))));
 	w.asked[w.n_asked].verb = verb;
 	w.asked[w.n_asked++].id = verb == RELAY_RSET_SILENT ? 0 : ++w.id;
 	note(&"MRVTS"[verb], 1);
@@ -341,7 +350,8 @@ run(const uint8_t *data, size_t size, bool bit_by_bit)
 			event(data[i]);
 			continue;
 		}
-		w.in[w.have++] = (char)data[i];
+		w.in[w.have++] = data[i] == 0x1e ? (char)0xc3 :
+		    data[i] == 0x1f ? (char)0xa9 : (char)data[i];
 		if (bit_by_bit || i + 1 == size || data[i + 1] >= 0x80)
 			feed();
 	}
