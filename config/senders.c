@@ -19,9 +19,8 @@ is_sender(const char *word)
 
 	if (strcmp(word, "*") == 0)
 		return true;
-	if (word[0] == '@')
-		return helo_is_valid(word + 1, strlen(word + 1));
-	n = snprintf(text, sizeof(text), "<%s>", word);
+	n = snprintf(text, sizeof(text), "<%s%s>", word[0] == '@' ? "x" : "",
+	    word);
 	return n > 0 && (size_t)n < sizeof(text) &&
 	    path_parse(text, (size_t)n, &path) == (size_t)n &&
 	    path.has_domain;

@@ -417,8 +417,16 @@ def senders():
     row("too many words", good + "bob" + " a@b" * 80 + "\n", 3, "too many")
     row("not an address", good + "bob bob@@example.org\n", 3, "address")
     row("@ alone", good + "bob @\n", 3, "address")
+    row("UTF-8 cut short", good.encode() + b"bob b\xc3@example.org\n", 3,
+        "address")
+    row("overlong UTF-8", good.encode() + b"bob @ex\xc0\xafmple.org\n", 3,
+        "address")
+    row("domain beginning with -", good + "bob @-example.org\n", 3, "address")
     takes("senders " + write(T + "/who", "", 0o644),
           name="senders file, empty")
+    takes("senders " + write(T + "/who", "jörg jörg@bücher.example "
+                             "@bücher.example @example.org\n", 0o644),
+          name="senders file, UTF-8")
 
 
 NOBODY = dict(user=65534, group=65534, extra_groups=[])
