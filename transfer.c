@@ -336,7 +336,7 @@ gather(const char *p, size_t n, bool last)
 		begin();
 }
 
-/* Canonical octets, in whatever part of the message. */
+/* Canonical octets, in whatever part of the message; of a binary one any. */
 static void
 take(const char *p, size_t n, bool last)
 {

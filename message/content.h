@@ -1,7 +1,8 @@
 /*
  * What may go on to the next server as a message's octets: every line ends
  * in CRLF, no CR or LF stands alone (RFC 5321 2.3.8), no NUL. This is the
- * only place that decides it, for content of whatever origin. Pure.
+ * only place that decides it, for content of whatever origin; content that
+ * MAIL has declared binary does not come here, but for its header. Pure.
  */
 #ifndef MESSAGE_CONTENT_H
 #define MESSAGE_CONTENT_H

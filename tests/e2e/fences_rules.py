@@ -360,13 +360,25 @@ def relay_requests(h):
             ("NUL in the address", "FROM:<al\0ice@example.org>"),
             ("CR LF in a parameter", "FROM:<alice@example.org> SIZE=1\r\nX"),
             ("an unknown parameter", "FROM:<alice@example.org> X=1"),
+            ("UTF-8 without SMTPUTF8", "FROM:<al\u00efce@example.org>"),
+            ("broken UTF-8", b"FROM:<al\xe9ce@example.org> SMTPUTF8"),
+            ("REQUIRETLS in the clear", "FROM:<alice@example.org> REQUIRETLS"),
             ("no path", "FROM:"), ("nothing", ""),
             ("64000 octets", "FROM:<" + "a" * 64000)]:
         relay_dies(h, "MAIL, " + name, "malformed", c(("RELAY_MAIL", arg)))
     relay_dies(h, "RCPT, CR LF", "malformed", c(MAIL, (
         "RELAY_RCPT", "TO:<bob@example.org>\r\nDATA")))
+    relay_dies(h, "RCPT, UTF-8 without SMTPUTF8", "without SMTPUTF8", c(MAIL, (
+        "RELAY_RCPT", "TO:<b\u00f3b@example.org>")))
     relay_dies(h, "VRFY, CR LF", "malformed", c((
         "RELAY_VRFY", "x\r\nMAIL FROM:<x@example.org>")))
+    relay_dies(h, "VRFY, CR LF and SMTPUTF8", "malformed", c((
+        "RELAY_VRFY", "x\r\nMAIL FROM:<x@example.org> SMTPUTF8")))
+    relay_dies(h, "VRFY, UTF-8 without SMTPUTF8", "malformed", c((
+        "RELAY_VRFY", "b\u00f3b")))
+    relay_dies(h, "binary content to a relay that takes none", "without MAIL",
+               c(("RELAY_MAIL", MAIL[1] + " BODY=BINARYMIME"), RCPT),
+               ("E_BODY", HEAD + b"a\n.\nb"))
     relay_dies(h, "a second MAIL", "out of order", c(MAIL), c(MAIL))
     relay_dies(h, "an unknown command", "unknown command", c((77, "")))
     relay_dies(h, "a command cut short", "malformed commands",
