@@ -74,7 +74,7 @@ parameters_unmet(const struct mail_params *params, const char **what)
 /*
  * RFC 4954 5: who it is that has logged in here, if the next server trusts
  * us to say so: by our own login there, or by XCLIENT. What the client has
- * asserted is not believed.
+ * asserted is not believed. A user's own relay is not told.
  */
 static void
 add_auth(struct line *line)
@@ -86,8 +86,8 @@ add_auth(struct line *line)
 	struct path mailbox;
 	int n;
 
-	if (!offers(CAP_AUTH) || (!relay.mta.authenticated &&
-	    !relay.service->conf.relay_xclient))
+	if (!offers(CAP_AUTH) || relay.order.relays[0] != '\0' ||
+	    (!relay.mta.authenticated && relay.set.client == NULL))
 		return;
 	n = snprintf(path, sizeof(path), "<%s%s%s>", user,
 	    bare && domain[0] != '\0' ? "@" : "", bare ? domain : "");
