@@ -88,8 +88,13 @@ security(const struct visit *v)
 	return v->set.n_pins > 0 ? "TLS, as pinned" : "TLS verified";
 }
 
+/* What the relay has to keep, and clients are offered */
+#define CAP_KEPT (CAP_8BITMIME | CAP_DSN | CAP_SMTPUTF8 | CAP_BINARYMIME | \
+	CAP_DELIVERBY | CAP_FUTURERELEASE | CAP_MT_PRIORITY | \
+	CAP_NO_SOLICITING | CAP_REQUIRETLS)
+
 static void
-list_offers(const struct ehlo *ehlo, char *buf, size_t size)
+list_keywords(uint32_t capabilities, char *buf, size_t size)
 {
 	static const struct {
 		uint32_t bit;
@@ -99,16 +104,20 @@ list_offers(const struct ehlo *ehlo, char *buf, size_t size)
 		{ CAP_8BITMIME, " 8BITMIME" }, { CAP_CHUNKING, " CHUNKING" },
 		{ CAP_DSN, " DSN" }, { CAP_ENHANCED, " ENHANCEDSTATUSCODES" },
 		{ CAP_STARTTLS, " STARTTLS" }, { CAP_AUTH, " AUTH" },
-		{ CAP_XCLIENT, " XCLIENT" },
+		{ CAP_XCLIENT, " XCLIENT" }, { CAP_SMTPUTF8, " SMTPUTF8" },
+		{ CAP_BINARYMIME, " BINARYMIME" },
+		{ CAP_DELIVERBY, " DELIVERBY" },
+		{ CAP_FUTURERELEASE, " FUTURERELEASE" },
+		{ CAP_MT_PRIORITY, " MT-PRIORITY" },
+		{ CAP_NO_SOLICITING, " NO-SOLICITING" },
+		{ CAP_REQUIRETLS, " REQUIRETLS" }, { CAP_LIMITS, " LIMITS" },
 	};
 	size_t i;
 
 	buf[0] = '\0';
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (ehlo->capabilities & all[i].bit)
+		if (capabilities & all[i].bit)
 			strlcat(buf, all[i].keyword, size);
-	if (buf[0] == '\0')
-		strlcat(buf, " nothing", size);
 }
 
 /* Without text: an answer to AUTH may repeat what it was given. */
@@ -239,14 +248,20 @@ check_offers(struct visit *v)
 static void
 say_advertised(struct doctor *d, const struct ehlo *ehlo)
 {
-	bool eight = ehlo->capabilities & CAP_8BITMIME;
+	uint32_t kept = ehlo->capabilities & CAP_KEPT;
+	bool eight = kept & CAP_8BITMIME;
+	char keywords[240];
 	uint64_t size = ehlo->size > 0 && ehlo->size < d->conf->max_size ?
 	    ehlo->size : d->conf->max_size;
 
+	if (!eight)
+		kept &= ~(uint32_t)(CAP_SMTPUTF8 | CAP_BINARYMIME);
+	if (!(ehlo->capabilities & CAP_CHUNKING))
+		kept &= ~(uint32_t)CAP_BINARYMIME;
+	list_keywords(kept, keywords, sizeof(keywords));
 	doctor_say(d, GRADE_OK, "EHLO", "clients are offered PIPELINING SIZE "
-	    "%llu%s%s CHUNKING%s ENHANCEDSTATUSCODES%s%s",
-	    (unsigned long long)size, eight ? " 8BITMIME" : "",
-	    ehlo->capabilities & CAP_DSN ? " DSN" : "",
+	    "%llu%s CHUNKING LIMITS%s ENHANCEDSTATUSCODES%s%s",
+	    (unsigned long long)size, keywords,
 	    eight && d->conf->n_imaps > 0 ? " BURL" : "",
 	    d->conf->n_certificates > 0 ? " STARTTLS" : "",
 	    " AUTH PLAIN LOGIN");
@@ -258,7 +273,7 @@ static bool
 visit_server(struct visit *v)
 {
 	enum mta_status status;
-	char offers[160];
+	char offers[320];
 
 	if (v->route->path[0] != '\0' ? !find_socket(v) : !find_addresses(v))
 		return false;
@@ -268,11 +283,13 @@ visit_server(struct visit *v)
 		say_trouble(v, status);
 		return false;
 	}
-	list_offers(&v->mta.ehlo, offers, sizeof(offers));
+	list_keywords(v->mta.ehlo.capabilities, offers, sizeof(offers));
 	doctor_say(v->d, GRADE_OK, v->subject, "%s%s%s; offers%s",
 	    security(v), v->user[0] == '\0' ? "" : ", logged in as ",
-	    v->user, offers);
+	    v->user, offers[0] == '\0' ? " nothing" : offers);
 	check_offers(v);
+	if (!v->mta.verified)
+		v->mta.ehlo.capabilities &= ~(uint32_t)CAP_REQUIRETLS;
 	mta_close(&v->mta);
 	return true;
 }
@@ -302,7 +319,7 @@ visit_maildir(struct visit *v)
 		return false;
 	}
 	doctor_say(v->d, GRADE_OK, v->subject, "the directory can be written");
-	v->mta.ehlo.capabilities = CAP_8BITMIME;
+	v->mta.ehlo.capabilities = CAP_8BITMIME | CAP_SMTPUTF8;
 	return true;
 }
 

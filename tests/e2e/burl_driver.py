@@ -13,6 +13,7 @@ HEAD = (b"From: Alice <alice@example.org>\r\nTo: bob@example.org\r\n"
 
 
 def mail(body, user="alice"):
+    user += "" if "@" in user else "@example.org"   # we would complete it
     return HEAD.replace(b"Alice <alice@example.org>",
                         b"<%s>" % user.encode()) + body
 

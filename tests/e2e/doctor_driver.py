@@ -430,7 +430,15 @@ def relays():
              None, LOGIN),
             ("what we offer", [], "smtp" + mine, "ok",
              "^EHLO: clients are offered PIPELINING SIZE 52428800 8BITMIME "
-             "DSN CHUNKING ENHANCEDSTATUSCODES STARTTLS AUTH PLAIN LOGIN$"),
+             "DSN CHUNKING LIMITS ENHANCEDSTATUSCODES STARTTLS AUTH PLAIN "
+             "LOGIN$"),
+            ("what the relay keeps for us", ["with SMTPUTF8",
+             "with CHUNKING", "with BINARYMIME", "with REQUIRETLS",
+             "with MT-PRIORITY"], "smtp" + mine, "ok",
+             "^EHLO: .* 8BITMIME DSN SMTPUTF8 BINARYMIME MT-PRIORITY "
+             "CHUNKING LIMITS "),
+            ("what needs a certificate", ["tls", "with REQUIRETLS"],
+             "smtps" + mine, "ok", "^EHLO: .* DSN REQUIRETLS CHUNKING "),
             ("its SIZE", ["with SIZE 1000000"], "smtp" + mine, "ok",
              "^EHLO: .* SIZE 1000000 ", "below `max-size`"),
             ("down", ["down"], "smtp" + mine, "FAIL", "^relay .*refused",
