@@ -7,6 +7,9 @@ SBINDIR	= $(PREFIX)/sbin
 LIBEXECDIR = $(PREFIX)/libexec/smtpsubmitd
 MANDIR	= $(PREFIX)/share/man
 SYSCONFDIR = /etc
+UNITDIR	= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
+RCDIR	=
 BUILD	= build
 # sandbox/null.o is for sanitizer builds only
 FENCE	= sandbox/linux.o sandbox/landlock.o sandbox/seccomp.o
@@ -101,22 +104,6 @@ asan:
 	    LDFLAGS='-Wl,--no-as-needed -lcrypt' \
 	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
-install: all
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) \
-	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
-	install -m 755 $(BUILD)/smtpsubmitd $(DESTDIR)$(SBINDIR)/
-	install -m 755 $(BUILD)/imapfetch $(BUILD)/auth-reply \
-	    $(BUILD)/checkpassword-file $(BUILD)/checkpassword-pam \
-	    $(BUILD)/checktoken-introspect $(DESTDIR)$(LIBEXECDIR)/
-	install -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5/
-	install -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8/
-
-uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/smtpsubmitd
-	rm -rf $(DESTDIR)$(LIBEXECDIR)
-	cd man && for page in *.5; do rm -f $(DESTDIR)$(MANDIR)/man5/$$page; done
-	cd man && for page in *.8; do rm -f $(DESTDIR)$(MANDIR)/man8/$$page; done
-
 # no warning by either compiler, no complaint of the others
 lint:
 	mandoc -Tlint -Wwarning man/*.[58]
@@ -127,8 +114,9 @@ lint:
 clean:
 	rm -rf build build-asan build-gcc build-clang build-fuzz
 
-.PHONY: all check demo asan install uninstall lint clean
+.PHONY: all check demo asan lint clean
 
+include install.mk
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/priv/priv.mk
