@@ -111,6 +111,13 @@ generation_ready(void)
 	notify(text);
 }
 
+bool
+generation_is_activated(const struct socket_set *set)
+{
+	return set->from_system && set->n > 0 &&
+	    getenv("NOTIFY_SOCKET") != NULL;
+}
+
 void
 generation_notify_stopping(void)
 {
