@@ -158,7 +158,7 @@ on_rest_timer(evutil_socket_t fd, short what, void *arg)
 	/* the nursery accepts no more, then it ends, then we */
 	resting = monitor.stopping = true;
 	monitor_tell_nursery(M_STOP, NULL, 0, -1);
-	broker_stop();
+	probe_stop();
 }
 
 /* One that was accepted meanwhile: those behind it need a next generation. */
