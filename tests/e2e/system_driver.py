@@ -371,6 +371,19 @@ def single():
     must("systemctl", "enable", "--now", *SOCKETS)
 
 
+def autopkgtest():
+    kept = {n: TREE + "/root/" + n for n in ("cert.pem", "key.pem")}
+    for name, place in kept.items():
+        shutil.copy(CREDENTIALS + name, place)
+    put(os.path.join(HERE, "..", "..", "debian", "tests", "send"),
+        "/root/send", "755")
+    status, said = run("/root/send")
+    check("debian/tests/send", (status == 0 and "three messages" in said,
+                                said[-2000:]))
+    for name, place in kept.items():
+        shutil.move(place, CREDENTIALS + name)
+
+
 def upgrade():
     send("old")
     c, before = half_sent("upgraded"), main_pid()
@@ -412,20 +425,21 @@ def removal():
         r"/var/(lib/(dpkg|systemd|private|pam|fail2ban|logrotate)|log|tmp|"
         r"cache|mail|spool|backups)\b|/run/|/etc/(passwd|shadow|group|gshadow|"
         r"subuid|subgid)-?$|/etc/\.pwd\.lock|/usr/share/man/|"
-        r"/usr/lib/python|/etc/machine-id")
-    left = sorted(p for p in files() - before
+        r".*/__pycache__|/etc/machine-id")
+    after = files()
+    left = sorted(p for p in after - before
                   if not others.match(p) or "smtpsubmitd" in p)
     status, said = run("sh", "-c", "systemctl list-units --all --no-legend "
                        "| grep smtpsubmitd")
     check("purge: nothing is left but the user", (not left, left[:20]),
           (said == "", said), (run("id", "_smtpsubmitd")[0] == 0, "no user"))
-    lost = sorted(p for p in before - files() if not others.match(p))
+    lost = sorted(p for p in before - after if not others.match(p))
     check("... and nothing of others is gone", (not lost, lost[:20]))
 
 
 PHASES = {
     "first": (setup, mail, fence, burl, renewal, restarts, crash, flood,
-              mistake, rest, single, upgrade),
+              mistake, rest, single, autopkgtest, upgrade),
     "boot": (boot, removal),
 }
 

@@ -196,7 +196,7 @@ def certificate_of(port=465):
 def files():
     """All paths of the tree where a package may leave something."""
     found = set()
-    for top in "/etc", "/usr", "/var", "/run", "/lib":
+    for top in "/etc", "/usr", "/var":
         for where, dirs, names in os.walk(TREE + top):
             found |= {os.path.join(where, n)[len(TREE):]
                       for n in dirs + names}
