@@ -83,15 +83,6 @@ $(BUILD)/message/content.o: message/content.c
 	@mkdir -p $(@D)
 	$(COMPILE) -O3 -MMD -MP -c -o $@ message/content.c
 
-# the helpers for passwords need nothing but libc: they are exec'd at each login
-$(BUILD)/helpers/%.o: helpers/%.c
-	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
-
-$(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(COMPILE) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
-
 check:
 	tests/run
 
@@ -109,17 +100,14 @@ lint:
 	mandoc -Tlint -Wwarning man/*.[58]
 	$(MAKE) BUILD=build-gcc CC=gcc CFLAGS='-O2 -Werror'
 	$(MAKE) BUILD=build-clang CC=clang CFLAGS='-O2 -Werror'
+	bmake BUILD=build-bsd CFLAGS='-O2 -Werror'
 	tests/style
 
 clean:
-	rm -rf build build-asan build-gcc build-clang build-fuzz
+	rm -rf build build-asan build-gcc build-clang build-bsd build-fuzz
 
 .PHONY: all check demo asan lint clean
 
-include install.mk
-include tests/unit/unit.mk
-include tests/fuzz/fuzz.mk
-include tests/priv/priv.mk
-
--include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d) \
-	$(INTROSPECT:%.o=$(BUILD)/%.d)
+include make/install.mk
+# rules.mk, for BSD make rules-bsd.mk: GNU make finds this variable empty
+include make/rules$(.CURDIR:M*:C/.*/-bsd/).mk

@@ -1,4 +1,4 @@
-# make install, make uninstall; included by Makefile and BSDmakefile. Each
+# make install, make uninstall; for GNU and BSD make. Each
 # directory may be set, and what is set empty is left out:
 #
 #	make install DESTDIR=/tmp/stage PREFIX=/usr UNITDIR=/lib/systemd/system
