@@ -186,6 +186,23 @@ def burl():
         reload()
 
 
+def syslog():
+    """As root, in the background, logging by /dev/log."""
+    put(CONF, "/etc/smtpsubmitd/classic.conf")
+    with open(TREE + "/etc/smtpsubmitd/classic.conf", "a") as f:
+        f.write("listen 127.0.0.1:1587\nlog syslog\n")
+    must("systemd-run", "--unit=classic", "-p", "Type=forking",
+         "/usr/sbin/smtpsubmitd", "-f", "/etc/smtpsubmitd/classic.conf")
+    check("log syslog, started as root", (send("syslog", port=1587), ""),
+          (delivered("syslog"), "not delivered"))
+    log = journal("-t", "smtpsubmitd", "--since=-10s", "_TRANSPORT=syslog")
+    check("... every role is heard", *(
+        ("event=%s " % e in log, log) for e in (
+            "connect", "tls", "auth", "mail", "accepted", "close")))
+    must("systemctl", "stop", "classic.service")
+    os.unlink(TREE + "/etc/smtpsubmitd/classic.conf")
+
+
 # --- what may happen to it
 
 
@@ -438,7 +455,7 @@ def removal():
 
 
 PHASES = {
-    "first": (setup, mail, fence, burl, renewal, restarts, crash, flood,
+    "first": (setup, mail, fence, burl, syslog, renewal, restarts, crash, flood,
               mistake, rest, single, autopkgtest, upgrade),
     "boot": (boot, removal),
 }
