@@ -100,7 +100,7 @@ lint:
 	mandoc -Tlint -Wwarning man/*.[58]
 	$(MAKE) BUILD=build-gcc CC=gcc CFLAGS='-O2 -Werror'
 	$(MAKE) BUILD=build-clang CC=clang CFLAGS='-O2 -Werror'
-	bmake BUILD=build-bsd CFLAGS='-O2 -Werror'
+	env -u MAKEFLAGS -u MFLAGS bmake -s BUILD=build-bsd CFLAGS='-O2 -Werror'
 	tests/style
 
 clean:
