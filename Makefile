@@ -75,9 +75,6 @@ $(BUILD)/checkpassword-pam: $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helper
 $(BUILD)/checktoken-introspect: $(INTROSPECT:%=$(BUILD)/%)
 	$(LINK) -o $@ $(INTROSPECT:%=$(BUILD)/%) `pkg-config --libs libcurl jansson`
 
-$(BUILD)/helpers/introspection.o: CPPFLAGS += `pkg-config --cflags jansson`
-$(BUILD)/helpers/checktoken-introspect.o: CPPFLAGS += `pkg-config --cflags libcurl`
-
 # the loop over every octet of a message wants vector code
 $(BUILD)/message/content.o: message/content.c
 	@mkdir -p $(@D)

@@ -11,9 +11,11 @@ $(BUILD)/$(o): $(o:.o=.c)
 .endfor
 
 .for o in helpers/auth-reply.o helpers/checkpassword-file.o \
-    helpers/checkpassword-pam.o helpers/fd3.o
+    helpers/checkpassword-pam.o $(INTROSPECT)
+.if !target($(BUILD)/$(o))
 $(BUILD)/$(o): $(o:.o=.c)
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $(o:.o=.c)
+	$(COMPILE) `pkg-config --cflags jansson libcurl` -MMD -MP -c -o $@ $(o:.o=.c)
+.endif
 .-include "$(BUILD)/$(o:.o=.d)"
 .endfor

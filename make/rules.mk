@@ -1,6 +1,9 @@
 # How GNU make compiles; and what needs it: unit tables, fuzzers, doubles.
 
-# the helpers need nothing but libc: they are exec'd at each login
+$(BUILD)/helpers/introspection.o: CPPFLAGS += `pkg-config --cflags jansson`
+$(BUILD)/helpers/checktoken-introspect.o: CPPFLAGS += `pkg-config --cflags libcurl`
+
+# the helpers for passwords need nothing but libc: they are exec'd at each login
 $(BUILD)/helpers/%.o: helpers/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
@@ -13,4 +16,5 @@ include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/priv/priv.mk
 
--include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d)
+-include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d) \
+	$(INTROSPECT:%.o=$(BUILD)/%.d)
