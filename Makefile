@@ -7,6 +7,9 @@ SBINDIR	= $(PREFIX)/sbin
 LIBEXECDIR = $(PREFIX)/libexec/smtpsubmitd
 MANDIR	= $(PREFIX)/share/man
 SYSCONFDIR = /etc
+UNITDIR	= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
+RCDIR	=
 BUILD	= build
 # sandbox/null.o is for sanitizer builds only
 FENCE	= sandbox/linux.o sandbox/landlock.o sandbox/seccomp.o
@@ -72,22 +75,10 @@ $(BUILD)/checkpassword-pam: $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helper
 $(BUILD)/checktoken-introspect: $(INTROSPECT:%=$(BUILD)/%)
 	$(LINK) -o $@ $(INTROSPECT:%=$(BUILD)/%) `pkg-config --libs libcurl jansson`
 
-$(BUILD)/helpers/introspection.o: CPPFLAGS += `pkg-config --cflags jansson`
-$(BUILD)/helpers/checktoken-introspect.o: CPPFLAGS += `pkg-config --cflags libcurl`
-
 # the loop over every octet of a message wants vector code
 $(BUILD)/message/content.o: message/content.c
 	@mkdir -p $(@D)
 	$(COMPILE) -O3 -MMD -MP -c -o $@ message/content.c
-
-# the helpers for passwords need nothing but libc: they are exec'd at each login
-$(BUILD)/helpers/%.o: helpers/%.c
-	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
-
-$(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(COMPILE) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 check:
 	tests/run
@@ -101,37 +92,19 @@ asan:
 	    LDFLAGS='-Wl,--no-as-needed -lcrypt' \
 	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
-install: all
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) \
-	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
-	install -m 755 $(BUILD)/smtpsubmitd $(DESTDIR)$(SBINDIR)/
-	install -m 755 $(BUILD)/imapfetch $(BUILD)/auth-reply \
-	    $(BUILD)/checkpassword-file $(BUILD)/checkpassword-pam \
-	    $(BUILD)/checktoken-introspect $(DESTDIR)$(LIBEXECDIR)/
-	install -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5/
-	install -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8/
-
-uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/smtpsubmitd
-	rm -rf $(DESTDIR)$(LIBEXECDIR)
-	cd man && for page in *.5; do rm -f $(DESTDIR)$(MANDIR)/man5/$$page; done
-	cd man && for page in *.8; do rm -f $(DESTDIR)$(MANDIR)/man8/$$page; done
-
 # no warning by either compiler, no complaint of the others
 lint:
 	mandoc -Tlint -Wwarning man/*.[58]
 	$(MAKE) BUILD=build-gcc CC=gcc CFLAGS='-O2 -Werror'
 	$(MAKE) BUILD=build-clang CC=clang CFLAGS='-O2 -Werror'
+	env -u MAKEFLAGS -u MFLAGS bmake -s BUILD=build-bsd CFLAGS='-O2 -Werror'
 	tests/style
 
 clean:
-	rm -rf build build-asan build-gcc build-clang build-fuzz
+	rm -rf build build-asan build-gcc build-clang build-bsd build-fuzz
 
-.PHONY: all check demo asan install uninstall lint clean
+.PHONY: all check demo asan lint clean
 
-include tests/unit/unit.mk
-include tests/fuzz/fuzz.mk
-include tests/priv/priv.mk
-
--include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d) \
-	$(INTROSPECT:%.o=$(BUILD)/%.d)
+include make/install.mk
+# rules.mk, for BSD make rules-bsd.mk: GNU make finds this variable empty
+include make/rules$(.CURDIR:M*:C/.*/-bsd/).mk

@@ -115,3 +115,17 @@ census_count(const char *client, size_t *all, size_t *of_client)
 		*of_client += strcmp(place->client, client) == 0;
 	}
 }
+
+bool
+census_is_empty(int fd)
+{
+	size_t all, none;
+
+	census = mmap(NULL, sizeof(*census), PROT_READ | PROT_WRITE,
+	    MAP_SHARED, fd, 0);
+	if (census == MAP_FAILED)
+		return false;
+	census_count("", &all, &none);
+	munmap(census, sizeof(*census));
+	return all == 0;
+}

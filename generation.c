@@ -111,6 +111,13 @@ generation_ready(void)
 	notify(text);
 }
 
+bool
+generation_is_activated(const struct socket_set *set)
+{
+	return set->from_system && set->n > 0 &&
+	    getenv("NOTIFY_SOCKET") != NULL;
+}
+
 void
 generation_notify_stopping(void)
 {
@@ -155,8 +162,12 @@ generation_next(const struct socket_set *set, const struct service *service,
 	s.n_fds = i;
 	for (i = 0; i < s.n_fds; i++)
 		s.to[i] = FIRST_FD + (int)i;
-	/* our successors' successors come to us when their parent ends */
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	/* systemd awaits the end of its own children only, and kills others
+	   at once; else our successors' successors come to us when their
+	   parent ends */
+	s.sibling = getenv("NOTIFY_SOCKET") != NULL;
+	if (!s.sibling)
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	set_environment(set);
 	s.env = environ;
 	error = spawn(&s, pid);

@@ -8,13 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ledger.h"
 #include "monitor.h"
 
 #define CRASH_REST	10	/* seconds between generations for that */
+#define LOOK_AGAIN	60000	/* ms, when it might not rest */
 
 static bool hangup_pending;	/* for the successor, when it serves */
 static int64_t stop_asked;	/* ms, 0: nobody has */
-static struct event *crash_timer;
+static struct event *crash_timer, *rest_timer;
+static bool resting;		/* asked the nursery to go, for want of work */
+static bool starting;		/* a successor does not serve yet */
 static pid_t failed_successor;
 static time_t last_crash;
 
@@ -23,10 +27,9 @@ stop_accepting(void)
 {
 	size_t i;
 
-	if (monitor.stopping)
-		return;
+	if (!monitor.stopping)
+		monitor_tell_nursery(M_STOP, NULL, 0, -1);
 	monitor.stopping = true;
-	monitor_tell_nursery(M_STOP, NULL, 0, -1);
 	for (i = 0; i < monitor.sockets->n; i++)
 		close(monitor.sockets->listening[i]);
 	monitor.sockets->n = 0;
@@ -54,8 +57,19 @@ on_successor(evutil_socket_t fd, short what, void *arg)
 		hangup_pending = false;
 	}
 	close((int)fd);
+	starting = false;
 	if (again)
 		lifetime_renew("SIGHUP");
+	else if (monitor.nursery_readable == NULL)
+		event_base_loopbreak(monitor.base);
+}
+
+/* All is served. But systemd must know the next main process before we go. */
+void
+lifetime_nursery_gone(void)
+{
+	if (!(resting && starting))
+		event_base_loopbreak(monitor.base);
 }
 
 void
@@ -64,7 +78,7 @@ lifetime_renew(const char *why)
 	int fd;
 
 	/* a connection of inetd's has no successor */
-	if (monitor.stopping || monitor.successor != 0 ||
+	if ((monitor.stopping && !resting) || monitor.successor != 0 ||
 	    monitor.sockets->n == 0)
 		return;
 	fd = generation_next(monitor.sockets, monitor.service,
@@ -74,6 +88,7 @@ lifetime_renew(const char *why)
 		monitor.successor = 0;
 		return;
 	}
+	starting = true;
 	log_event(NULL, "generation", "a new one begins: %s", why);
 	event_base_once(monitor.base, fd, EV_READ,
 	    on_successor, NULL, NULL);
@@ -99,6 +114,59 @@ lifetime_crashed(void)
 	} else if (!evtimer_pending(crash_timer, NULL)) {
 		event_add(crash_timer, &rest);
 	}
+}
+
+/* Rest: systemd keeps the sockets and starts us again for the next client */
+
+bool
+lifetime_may_rest(void)
+{
+	return generation_is_activated(monitor.sockets) &&
+	    LIST_EMPTY(&monitor.clients) && !monitor.stopping &&
+	    monitor.successor == 0 && ledger_may_go() &&
+	    census_is_empty(monitor.service->census);
+}
+
+static void
+look_after(unsigned ms)
+{
+	struct timeval time = { ms / 1000, ms % 1000 * 1000 };
+
+	if (ms > 0)
+		event_add(rest_timer, &time);
+}
+
+void
+lifetime_last_client_went(void)
+{
+	look_after(monitor.service->conf.idle_exit);
+}
+
+static void
+on_rest_timer(evutil_socket_t fd, short what, void *arg)
+{
+	unsigned ms = monitor.service->conf.idle_exit;
+
+	(void)fd, (void)what, (void)arg;
+	if (!LIST_EMPTY(&monitor.clients) || monitor.stopping)
+		return;
+	if (!lifetime_may_rest()) {
+		look_after(ms < LOOK_AGAIN ? ms : LOOK_AGAIN);
+		return;
+	}
+	log_event(NULL, "idle-exit", "nobody came for %u s", ms / 1000);
+	/* the nursery accepts no more, then it ends, then we */
+	resting = monitor.stopping = true;
+	monitor_tell_nursery(M_STOP, NULL, 0, -1);
+	probe_stop();
+}
+
+/* One that was accepted meanwhile: those behind it need a next generation. */
+void
+lifetime_client_came(void)
+{
+	if (resting)
+		lifetime_renew("a client came at the end");
 }
 
 static void
@@ -182,8 +250,11 @@ lifetime_start(void)
 	watch_signal(SIGINT, on_terminate);
 	watch_signal(SIGCHLD, on_child);
 	crash_timer = evtimer_new(monitor.base, on_crash_timer, NULL);
-	if (crash_timer == NULL)
+	rest_timer = evtimer_new(monitor.base, on_rest_timer, NULL);
+	if (crash_timer == NULL || rest_timer == NULL)
 		fatal("monitor: out of memory");
+	if (generation_is_activated(monitor.sockets))
+		lifetime_last_client_went();
 }
 
 /*

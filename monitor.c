@@ -45,6 +45,8 @@ client_drop(struct client *client)
 	close(client->channel);
 	LIST_REMOVE(client, entry);
 	freezero(client, sizeof(*client));
+	if (LIST_EMPTY(&monitor.clients))
+		lifetime_last_client_went();
 }
 
 bool
@@ -222,6 +224,7 @@ register_newborn(struct frame *frame)
 		fatal("monitor: out of memory");
 	event_add(client->readable, NULL);
 	LIST_INSERT_HEAD(&monitor.clients, client, entry);
+	lifetime_client_came();
 	if (++monitor.born % GENERATION_SIZE == 0)
 		lifetime_renew("connections");
 }
@@ -318,8 +321,9 @@ on_nursery(evutil_socket_t fd, short what, void *arg)
 	if (n != 1) {
 		if (!monitor.stopping)
 			fatal("the nursery has died");
-		event_base_loopbreak(monitor.base);
 		event_free(monitor.nursery_readable);
+		monitor.nursery_readable = NULL;
+		lifetime_nursery_gone();
 		return;
 	}
 	if (monitor.frame.type == N_NEWBORN)

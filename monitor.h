@@ -85,7 +85,7 @@ struct monitor {
 	bool single;		/* one connection and the end: inetd */
 	bool stopping;		/* no new connections, end when empty */
 	unsigned born;		/* connections of this generation */
-	struct event *nursery_readable;
+	struct event *nursery_readable;	/* NULL: gone */
 	pid_t successor;	/* 0: none */
 };
 
@@ -105,6 +105,11 @@ void lifetime_start(void);		/* watches the signals */
 /* Begins the next generation; nothing if one is under way. */
 void lifetime_renew(const char *why);
 void lifetime_crashed(void);		/* a child has; so renew, in time */
+void lifetime_nursery_gone(void);	/* as it was asked to */
+void lifetime_client_came(void);
+void lifetime_last_client_went(void);
+/* Nothing would be lost, and nobody served worse, without this process. */
+bool lifetime_may_rest(void);
 _Noreturn void lifetime_end(void);	/* the loop has ended */
 
 /* login.c: answers S_AUTH; NULL, or what was wrong with the request */

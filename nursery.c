@@ -227,7 +227,7 @@ tell_newborn(pid_t pid, const struct birth *who, int channel)
 static void
 bear_session(int client, const struct birth *who)
 {
-	int pair[2], keep[2];
+	int pair[2], keep[3];
 	pid_t pid;
 
 	if (ipc_pair(pair) == -1) {
@@ -238,7 +238,8 @@ bear_session(int client, const struct birth *who)
 	if (pid == 0) {
 		keep[0] = client;
 		keep[1] = pair[1];
-		sandbox_close_others(keep, 2);
+		keep[2] = log_descriptor();
+		sandbox_close_others(keep, 3);
 		session_main(nursery.service, who, client, pair[1]);
 	}
 	close(pair[1]);
@@ -353,7 +354,7 @@ bear_relay(struct frame *frame)
 	struct unpack unpack;
 	uint32_t ticket;
 	enum role role;
-	int pair[2];
+	int pair[2], keep[2];
 	pid_t pid;
 
 	unpack_start(&unpack, frame->data, frame->len);
@@ -365,7 +366,9 @@ bear_relay(struct frame *frame)
 	}
 	pid = birth(role, "");
 	if (pid == 0) {
-		sandbox_close_others(&pair[1], 1);
+		keep[0] = pair[1];
+		keep[1] = log_descriptor();
+		sandbox_close_others(keep, 2);
 		relay_main(nursery.service, role, pair[1]);
 	}
 	close(pair[1]);

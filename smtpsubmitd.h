@@ -83,6 +83,8 @@ bool generation_must_wait(const struct service *);
 void generation_block_signals(void);	/* first */
 _Noreturn void generation_wait_for_successors(void);
 void generation_notify_stopping(void);
+/* systemd holds the sockets and starts us again when a client comes. */
+bool generation_is_activated(const struct socket_set *);
 
 /* census.c */
 int census_make(void);		/* a descriptor, to be handed on */
@@ -90,6 +92,8 @@ void census_open(int fd);	/* in the nursery */
 void census_add(pid_t, const char *client);
 void census_remove(pid_t);
 void census_count(const char *client, size_t *all, size_t *of_client);
+/* In the monitor, which has only the descriptor. */
+bool census_is_empty(int fd);
 
 /* nursery.c */
 struct nursery {

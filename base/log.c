@@ -1,10 +1,16 @@
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -15,13 +21,89 @@
 static enum log_target target = LOG_TO_STDERR;
 static int verbosity;
 
+#ifdef __OpenBSD__
+/* syslog(3) is a system call and needs no descriptor */
+static void
+open_syslog(void)
+{
+	openlog("smtpsubmitd", LOG_PID, LOG_MAIL);
+}
+
+static bool
+send_syslog(const char *text, size_t len)
+{
+	syslog(LOG_INFO, "%.*s", (int)len, text);
+	return true;
+}
+
+int
+log_descriptor(void)
+{
+	return -1;
+}
+#else
+/*
+ * Not syslog(3): it does not say which descriptor is its own, so a newborn
+ * could not keep it, and would find something else under its number.
+ */
+static int syslog_fd = -1;
+
+static void
+open_syslog(void)
+{
+	const struct sockaddr_un sun = { .sun_family = AF_UNIX,
+	    .sun_path = "/dev/log" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		return;
+	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == -1) {
+		close(fd);
+	} else if (syslog_fd == -1) {
+		syslog_fd = fd;
+	} else {
+		dup3(fd, syslog_fd, O_CLOEXEC);
+		close(fd);
+	}
+}
+
+/* One datagram as syslog(3) makes it; false: nobody is there. */
+static bool
+send_syslog(const char *text, size_t len)
+{
+	char buf[2048 + 64];
+	time_t now = time(NULL);
+	struct tm tm;
+	size_t n;
+
+	n = (size_t)snprintf(buf, sizeof(buf), "<%d>", LOG_MAIL | LOG_INFO);
+	if (localtime_r(&now, &tm) != NULL)
+		n += strftime(buf + n, sizeof(buf) - n, "%b %e %T ", &tm);
+	n += (size_t)snprintf(buf + n, sizeof(buf) - n,
+	    "smtpsubmitd[%ld]: %.*s", (long)getpid(), (int)len, text);
+	if (n >= sizeof(buf))
+		n = sizeof(buf) - 1;
+	if (syslog_fd != -1 && send(syslog_fd, buf, n, MSG_NOSIGNAL) != -1)
+		return true;
+	/* it was started anew; jailed ones cannot go there any more */
+	open_syslog();
+	return syslog_fd != -1 && send(syslog_fd, buf, n, MSG_NOSIGNAL) != -1;
+}
+
+int
+log_descriptor(void)
+{
+	return target == LOG_TO_SYSLOG ? syslog_fd : -1;
+}
+#endif
+
 void
 log_open(enum log_target to, int verbose)
 {
 	target = to;
 	verbosity = verbose;
 	if (target == LOG_TO_SYSLOG)
-		openlog("smtpsubmitd", LOG_PID | LOG_NDELAY, LOG_MAIL);
+		open_syslog();
 }
 
 int
@@ -123,14 +205,16 @@ log_end(struct log_line *line)
 {
 	/* a signal handler in the midst of a line would wait for ever */
 	static volatile sig_atomic_t busy;
+	bool sent = false;
 	ssize_t n;
 
 	if (target == LOG_TO_SYSLOG && !busy) {
 		busy = 1;
-		syslog(LOG_INFO, "%.*s", (int)line->len, line->buf);
+		sent = send_syslog(line->buf, line->len);
 		busy = 0;
-		return;
 	}
+	if (sent)
+		return;
 	line->buf[line->len++] = '\n';
 	do
 		n = write(STDERR_FILENO, line->buf, line->len);

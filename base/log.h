@@ -24,6 +24,8 @@ struct log_line {
 
 /* Opens syslog at once, so that it works in a chroot and a jail later. */
 void log_open(enum log_target, int verbose);
+/* The one a newborn must keep to be heard; -1: none but stderr. */
+int log_descriptor(void);
 int log_verbose(void);
 int log_is_syslog(void);
 

@@ -10,6 +10,9 @@
 
 #include "base/secret.h"
 
+#ifndef SYSCONFDIR
+#define SYSCONFDIR "/etc"
+#endif
 #define FILE_MAX (64 * 1024)
 
 /* Whole pages of its own, so that locking and wiping touch nothing else. */
@@ -49,7 +52,9 @@ secret_path(const char *name, char *path, size_t size)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 
-	if (name[0] != '/' && dir != NULL) {
+	if (dir == NULL)
+		dir = SYSCONFDIR "/smtpsubmitd/credentials";
+	if (name[0] != '/') {
 		snprintf(path, size, "%s/%s", dir, name);
 		if (access(path, F_OK) == 0)
 			return;

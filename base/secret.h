@@ -19,7 +19,8 @@ void secret_wipe(struct secret *);
 /*
  * Reads a file of at most 64 K. Refused, with a text, if others than owner
  * and group can read or write it. A relative name is looked for in
- * $CREDENTIALS_DIRECTORY first.
+ * $CREDENTIALS_DIRECTORY first, without that in the directory of that name
+ * beside the configuration.
  */
 bool secret_read_file(struct secret *, const char *path, char *error,
     size_t error_size);

@@ -16,6 +16,7 @@ struct spawn {
 	char *const *argv, *const *env;	/* argv[0] is the path */
 	bool own_group;			/* so that it can be killed whole */
 	bool own_stdio;			/* 0: /dev/null, 1: where our 2 goes */
+	bool sibling;			/* a child of our parent; Linux only */
 	size_t n_fds;
 	int from[SPAWN_FDS_MAX];	/* become the child's ... */
 	int to[SPAWN_FDS_MAX];		/* below SPAWN_FDS_MAX */

@@ -98,6 +98,7 @@ set_defaults(struct config *c)
 	c->max_connections = 500;
 	c->max_per_source = 20;
 	c->idle_timeout = 5 * 60 * 1000;
+	c->idle_exit = 10 * 60 * 1000;
 	c->relay_timeout = 100 * 1000;
 	c->imap_timeout = 60 * 1000;
 	c->received_client = true;

@@ -85,6 +85,7 @@ struct config {
 	unsigned max_recipients, max_connections, max_per_source;
 	unsigned idle_timeout, relay_timeout, imap_timeout;	/* ms */
 	bool received_client, relay_xclient, relay_per_user, relay_token;
+	unsigned idle_exit;	/* ms, 0: never */
 	char user[64];
 	uid_t uid;		/* of the roles when started as root */
 	gid_t gid;

@@ -155,6 +155,18 @@ read_idle_timeout(struct config *c, const struct conf_line *l)
 	    &c->idle_timeout);
 }
 
+static const char *
+read_idle_exit(struct config *c, const struct conf_line *l)
+{
+	if (strcmp(l->word[1], "never") == 0) {
+		c->idle_exit = 0;
+		return NULL;
+	}
+	return word_duration(l->word[1], 1000, 24 * 3600 * 1000,
+	    &c->idle_exit) == NULL ? NULL : "never, or a time from 1s to 24h "
+	    "is expected, like 10m";
+}
+
 /* RFC 6409 5.3: the client should have its answer within two minutes */
 static const char *
 read_relay_timeout(struct config *c, const struct conf_line *l)
@@ -259,6 +271,7 @@ const struct word config_words[] = {
 	{ "max-connections-per-source", 1, 1, false, read_max_per_source },
 	{ "max-auth-helpers", 1, 1, false, read_max_auth_helpers },
 	{ "idle-timeout", 1, 1, false, read_idle_timeout },
+	{ "idle-exit", 1, 1, false, read_idle_exit },
 	{ "relay-timeout", 1, 1, false, read_relay_timeout },
 	{ "imap-timeout", 1, 1, false, read_imap_timeout },
 	{ "received-client", 1, 1, false, read_received_client },

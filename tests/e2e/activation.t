@@ -88,6 +88,14 @@ check "... which are not served then" sh -c '! ss -Hltn "sport = :$1" | grep -q 
 	sh "$port"
 stop_daemon "$daemon"
 
+# Nobody would start it again: it does not go, however idle.
+conf stays "idle-exit 1s"
+activate stays -l "127.0.0.1:$port" "$BUILD/smtpsubmitd" -d -f "$T/stays.conf"
+cases "idle-exit, before" "$mx" text
+sleep 3
+cases "idle-exit without systemd: it stays" "$mx" text
+stop_daemon "$daemon"
+
 # --- one connection: Accept=yes
 
 conf single

@@ -192,6 +192,7 @@ VALUES = [
     ("max-connections-per-source", COUNT, "0", "x", "1000001"),
     ("max-auth-helpers", COUNT, "0", "x", "1000001"),
     ("idle-timeout", "1s to 86400s", "0", "999ms", "25h", "x", "-1", "5d"),
+    ("idle-exit", "never", "0", "999ms", "25h", "x", "always", "no"),
     ("relay-timeout", "1s to 115s", "0", "116s", "2m", "x"),
     ("imap-timeout", "1s to 115s", "0", "116s", "2m", "x"),
     ("received-client", "yes or no", "maybe", "true", "YES", '""'),
@@ -276,6 +277,7 @@ GOOD_LINES = {
     "max-recipients": "max-recipients 1", "max-connections":
     "max-connections 8000", "max-connections-per-source":
     "max-connections-per-source 3", "max-auth-helpers": "max-auth-helpers 9",
+    "idle-exit": "idle-exit never",
     "idle-timeout": "idle-timeout 24h", "relay-timeout": "relay-timeout 115",
     "imap-timeout": "imap-timeout 1s", "received-client":
     "received-client no", "log": "log syslog", "relay-xclient":
