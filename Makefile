@@ -120,8 +120,8 @@ uninstall:
 # no warning by either compiler, no complaint of the others
 lint:
 	mandoc -Tlint -Wwarning man/*.[58]
-	$(MAKE) BUILD=build-gcc CC=gcc CFLAGS='-O2 -Werror'
-	$(MAKE) BUILD=build-clang CC=clang CFLAGS='-O2 -Werror'
+	$(MAKE) BUILD=build-gcc CC=gcc CFLAGS='-O2 -Werror' all bench-programs
+	$(MAKE) BUILD=build-clang CC=clang CFLAGS='-O2 -Werror' all bench-programs
 	tests/style
 
 clean:
@@ -132,6 +132,7 @@ clean:
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/priv/priv.mk
+include bench/bench.mk
 
 -include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d) \
 	$(INTROSPECT:%.o=$(BUILD)/%.d)
