@@ -180,7 +180,9 @@ class Held(Scenario):
 
 
 class Beside(Scenario):
-    """New connections while others are held in the way `held` says."""
+    """New connections while others are held in the way `held` says; then,
+    those of `also`."""
+    also = None
     rounds = 1
     against_floor = None
 
@@ -188,17 +190,21 @@ class Beside(Scenario):
         server.renew()
         load(server, n=20)
         values = load(server, **self.options)
+        values["cpu"] /= values["sessions"]
         values = {k + "_alone": v for k, v in values.items()}
         with Load(server, check=False, hold="yes", **self.held) as run:
             ready = run.ready()
             if ready["held"] < self.held["n"]:
                 raise Failed(ready.get("error", "not all were taken"))
             time.sleep(0.3)
+            server.group.quiet(5 if self.held.get("drip") else 30)
             beside = load(server, **self.options)
+            if self.also:
+                also = load(server, **self.also)
+                values.update(("also_" + k, v) for k, v in also.items())
             run.process.kill()
         server.group.quiet(10)
         beside["cpu"] /= beside["sessions"]
-        values["cpu_alone"] /= values["sessions_alone"]
         values.update(beside)
         return values
 
