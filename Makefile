@@ -95,8 +95,8 @@ asan:
 # no warning by either compiler, no complaint of the others
 lint:
 	mandoc -Tlint -Wwarning man/*.[58]
-	$(MAKE) BUILD=build-gcc CC=gcc CFLAGS='-O2 -Werror'
-	$(MAKE) BUILD=build-clang CC=clang CFLAGS='-O2 -Werror'
+	$(MAKE) BUILD=build-gcc CC=gcc CFLAGS='-O2 -Werror' all bench-programs
+	$(MAKE) BUILD=build-clang CC=clang CFLAGS='-O2 -Werror' all bench-programs
 	env -u MAKEFLAGS -u MFLAGS bmake -s BUILD=build-bsd CFLAGS='-O2 -Werror'
 	tests/style
 

@@ -15,6 +15,7 @@ $(BUILD)/%.o: %.c
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/priv/priv.mk
+include bench/bench.mk
 
 -include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d) \
 	$(INTROSPECT:%.o=$(BUILD)/%.d)

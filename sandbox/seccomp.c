@@ -98,7 +98,6 @@ static const struct call fetching[] = {
 	ANY(recvfrom),
 	ANY(getsockname), ANY(getpeername),
 	ANY(getsockopt), ANY(setsockopt),
-	/* how it wakes itself, by its version */
 	ANY(socketpair), ANY(pipe), ANY(pipe2), ANY(eventfd2),
 	ANY(fcntl),
 	ANY(rt_sigaction), ANY(rt_sigprocmask),	/* it guards against SIGPIPE */

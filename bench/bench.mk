@@ -1,0 +1,29 @@
+# The measurements of bench/README.md. Their programs are no part of `all`.
+
+BENCH_PROGRAMS = load sink floor link
+
+bench-programs: all $(BENCH_PROGRAMS:%=$(BUILD)/bench/%)
+
+bench: bench-programs
+	tests/packages bench
+	bench/run
+
+bench-quick: bench-programs
+	bench/run quick
+
+$(BUILD)/bench/load: $(BUILD)/bench/load.o $(BUILD)/bench/client.o \
+    $(BUILD)/bench/wire.o $(BUILD)/bench/content.o
+	$(LINK) -o $@ $^ `pkg-config --libs libssl libcrypto`
+
+$(BUILD)/bench/sink: $(BUILD)/bench/sink.o $(BUILD)/bench/content.o
+	$(LINK) -o $@ $^
+
+$(BUILD)/bench/floor: $(BUILD)/bench/floor.o
+	$(LINK) -o $@ $^ `pkg-config --libs libtls`
+
+$(BUILD)/bench/link: $(BUILD)/bench/link.o
+	$(LINK) -o $@ $^
+
+.PHONY: bench bench-programs bench-quick
+
+-include $(wildcard $(BUILD)/bench/*.d)
