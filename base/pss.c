@@ -101,3 +101,18 @@ pss_pad_anew(RSA *rsa, const unsigned char *em, size_t n,
 	}
 	return false;
 }
+
+bool
+pkcs1_is_digest_info(const unsigned char *in, size_t n)
+{
+	unsigned char want[] = { 0x30, 0, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86,
+	    0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0, 0x05, 0x00, 0x04, 0 };
+	size_t len = n - sizeof(want);
+
+	if (n != 19 + 32 && n != 19 + 48 && n != 19 + 64)
+		return false;
+	want[1] = (unsigned char)(17 + len);
+	want[14] = (unsigned char)(len / 16 - 1);
+	want[18] = (unsigned char)len;
+	return memcmp(in, want, sizeof(want)) == 0;
+}

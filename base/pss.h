@@ -12,6 +12,9 @@
 
 #define PSS_MAX	512	/* octets of a modulus */
 
+/* The DigestInfo of PKCS #1 (9.2) of these digests: TLS 1.2 has it signed. */
+bool pkcs1_is_digest_info(const unsigned char *, size_t n);
+
 bool pss_is_padded(const RSA *, const unsigned char *em, size_t n);
 
 /*

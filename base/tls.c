@@ -405,22 +405,6 @@ tls_keys_load(const struct certificate *certs, size_t n, char *error,
 	return true;
 }
 
-/* RFC 8017 9.2, of SHA-256, 384 or 512: what TLS 1.2 has signed. */
-static bool
-is_digest_info(const unsigned char *in, size_t n)
-{
-	unsigned char want[] = { 0x30, 0, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86,
-	    0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0, 0x05, 0x00, 0x04, 0 };
-	size_t len = n - sizeof(want);
-
-	if (n != 19 + 32 && n != 19 + 48 && n != 19 + 64)
-		return false;
-	want[1] = (unsigned char)(17 + len);
-	want[14] = (unsigned char)(len / 16 - 1);
-	want[18] = (unsigned char)len;
-	return memcmp(in, want, sizeof(want)) == 0;
-}
-
 /* RSA-PSS arrives padded, PKCS #1 as a DigestInfo (RFC 8017 9.2). */
 static size_t
 sign_rsa(unsigned key, int padding, const unsigned char *in, size_t n,
@@ -437,7 +421,7 @@ sign_rsa(unsigned key, int padding, const unsigned char *in, size_t n,
 	if (modulus <= size &&
 	    /* no other number is raised to the private power */
 	    ((padding == RSA_NO_PADDING && pss_is_padded(rsa, in, n)) ||
-	    (padding == RSA_PKCS1_PADDING && is_digest_info(in, n))))
+	    (padding == RSA_PKCS1_PADDING && pkcs1_is_digest_info(in, n))))
 		len = RSA_private_encrypt((int)n, in, out, rsa, padding);
 	RSA_free(rsa);
 	return len > 0 ? (size_t)len : 0;

@@ -127,8 +127,8 @@ def revoked():
         c, _ = connect(h, "alice-lost")
         got = external(c), say(c, "MAIL FROM:<alice@example.org>")
         report([g[:9] for g in got] == ["535 5.7.8", "530 5.7.0"] and logged(
-            h, 'event=auth-failed .*reason="certificate revoked" '
-            'mechanism=external certificate=CN=Alice '),
+            h, 'event=auth-failed .*mechanism=external '
+            'reason="certificate revoked" certificate=CN=Alice '),
             "a revoked certificate is refused", got, *h.log_tail())
         report(password_works(c), "... and a password still works")
         leave(c)
@@ -174,7 +174,7 @@ def identities(h):
                 h, "event=auth .* user=%s mechanism=external" % user)
         else:
             good = got.startswith("535 5.7.8") and logged(
-                h, 'event=auth-failed .*user=%s reason="the certificate '
+                h, 'event=auth-failed .*user=%s mechanism=external reason="the certificate '
                 '(names no login|does not name this login)"' %
                 (authzid or '""'))
         report(good, "%s as %s: %s" % (name, authzid or "whom it names",

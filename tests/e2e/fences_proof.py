@@ -282,12 +282,12 @@ def refused(h):
             got = s.ask(*p.claim())
             after(h, "a certificate " + name, verdict(got) == NO and
                   s.logged(
-                    'event=auth-failed client=127.0.0.66 user="" reason="?.*('
-                    '%s).* mechanism=external' % reason), got, *s.tail())
+                    'event=auth-failed client=127.0.0.66 user="" '
+                    'mechanism=external reason="?.*(%s).* certificate=' % reason), got, *s.tail())
     with Seized(h) as s:
         got = s.ask(*alice(s).claim("bob"))
         after(h, "Alice's certificate for Bob's login", verdict(got) == NO and
-              s.logged('event=auth-failed .* user=bob reason="the certificate '
+              s.logged('event=auth-failed .* user=bob mechanism=external reason="the certificate '
                        'does not name this login"'), got)
         is_end(s, "and no relay after it", "wrong time", ("S_RELAY", b""))
 
