@@ -37,22 +37,25 @@ PURE	= base/conf.o base/ipc.o base/network.o \
 	message/address.o message/cfws.o message/check.o message/complete.o \
 	message/content.o message/date.o message/header.o message/policy.o \
 	message/trace.o \
-	mta/answer.o mta/referral.o mta/route.o
+	mta/answer.o mta/referral.o mta/route.o base/transcript.o helpers/certlogin.o
 PURE_IMAP = base/date.o base/utf8.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o
 DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o envelope.o \
 	errands.o fetcher.o generation.o ledger.o lifetime.o login.o monitor.o nexthop.o \
 	nursery.o order.o origin.o parameters.o pending.o probe.o relay.o session.o state.o transfer.o \
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
-	base/clock.o base/log.o base/pin.o base/secret.o base/spawn.o base/stream.o base/tls.o \
+	base/clientcert.o base/clock.o base/log.o base/pin.o base/proof.o base/pss.o \
+	base/secret.o base/spawn.o base/stream.o base/tls.o \
 	mta/body.o mta/client.o mta/hello.o mta/login.o mta/maildir.o sandbox/close.o $(FENCE) $(DOCTOR) $(PURE) $(PURE_IMAP)
 DOCTOR	= doctor/certificate.o doctor/dns.o doctor/doctor.o doctor/fences.o \
 	doctor/files.o doctor/helper.o doctor/imap.o doctor/relays.o doctor/setup.o
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
 	imap/prepare.o base/clock.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
 INTROSPECT = helpers/checktoken-introspect.o helpers/introspection.o helpers/fd3.o base/secret.o
-PROGRAMS = smtpsubmitd imapfetch auth-reply checkpassword-file checkpassword-pam \
-	checktoken-introspect
+CHECKCERT = checkcertificate.o base/ipc.o base/log.o base/proof.o \
+	base/transcript.o helpers/certlogin.o $(FENCE)
+PROGRAMS = smtpsubmitd imapfetch auth-reply checkcertificate checkpassword-file \
+	checkpassword-pam checktoken-introspect
 
 all: $(PROGRAMS:%=$(BUILD)/%)
 
@@ -62,6 +65,9 @@ $(BUILD)/smtpsubmitd: $(DAEMON:%=$(BUILD)/%)
 # the only ones with libcurl
 $(BUILD)/imapfetch: $(IMAPFETCH:%=$(BUILD)/%)
 	$(LINK) -o $@ $(IMAPFETCH:%=$(BUILD)/%) `pkg-config --libs libcurl libbsd-overlay libseccomp`
+
+$(BUILD)/checkcertificate: $(CHECKCERT:%=$(BUILD)/%)
+	$(LINK) -o $@ $(CHECKCERT:%=$(BUILD)/%) `pkg-config --libs libcrypto libbsd-overlay libseccomp`
 
 $(BUILD)/auth-reply: $(BUILD)/helpers/auth-reply.o
 	$(LINK) -o $@ $(BUILD)/helpers/auth-reply.o

@@ -6,6 +6,7 @@
  * exec'd with nothing but these descriptors and a small environment; the
  * secret is wiped here as soon as it is in the pipe.
  */
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -25,6 +26,8 @@
 
 #define TIME_LIMIT	20	/* seconds; then it has failed */
 #define ANSWER_MAX	16384
+#define CERTIFICATE_MAX	65536	/* octets of a certificate's message */
+#define FORGED		3	/* exit code of checkcertificate */
 
 struct auth_request {
 	struct auth_request *next;	/* in the queue or among the running */
@@ -41,6 +44,8 @@ struct auth_request {
 	int answer_fd;
 	char answer[ANSWER_MAX];
 	size_t len;
+	void *message;			/* for checkcertificate, else NULL */
+	size_t message_len;
 };
 
 static struct {
@@ -48,13 +53,41 @@ static struct {
 	const struct config *conf;
 	struct auth_request *queue, *running;
 	unsigned n_running;
+	char *certificate[8];		/* argv of checkcertificate */
 } auth;
+
+/* checkcertificate [-u uid:gid] [-d domain] file */
+static void
+make_certificate_argv(const struct config *conf)
+{
+	static char program[4096], ids[64];
+	static char u[] = "-u", d[] = "-d", domain[sizeof(conf->domain)];
+	char **arg = auth.certificate;
+
+	snprintf(program, sizeof(program), "%s/checkcertificate",
+	    conf->libexec);
+	*arg++ = program;
+	if (conf->uid != 0) {
+		snprintf(ids, sizeof(ids), "%u:%u", (unsigned)conf->uid,
+		    (unsigned)conf->gid);
+		*arg++ = u;
+		*arg++ = ids;
+	}
+	if (conf->domain[0] != '\0') {
+		strlcpy(domain, conf->domain, sizeof(domain));
+		*arg++ = d;
+		*arg++ = domain;
+	}
+	*arg = conf->client_ca;
+}
 
 void
 auth_init(struct event_base *base, const struct config *conf)
 {
 	auth.base = base;
 	auth.conf = conf;
+	if (conf->client_ca != NULL)
+		make_certificate_argv(conf);
 }
 
 static void
@@ -83,6 +116,7 @@ free_request(struct auth_request *request)
 		event_free(request->readable);
 	if (request->answer_fd != -1)
 		close(request->answer_fd);
+	free(request->message);
 	freezero(request, sizeof(*request));
 }
 
@@ -148,6 +182,20 @@ take_words(const struct auth_request *request, struct auth_result *result)
 	    result->relay_credentials, sizeof(result->relay_credentials));
 }
 
+/* What checkcertificate tells beside the verdict, for the log. */
+static void
+copy_certificate(const struct auth_request *request,
+    struct auth_result *result)
+{
+	const char *reason = answer_value(request, "REASON");
+	const char *subject = answer_value(request, "SUBJECT");
+
+	if (reason != NULL)
+		strlcpy(result->reason, reason, sizeof(result->reason));
+	if (subject != NULL)
+		strlcpy(result->subject, subject, sizeof(result->subject));
+}
+
 /* checkpassword: 0 right, 1 wrong, 111 and all else could not tell. */
 static void
 judge(const struct auth_request *request, int status,
@@ -157,10 +205,14 @@ judge(const struct auth_request *request, int status,
 	const char *value;
 
 	memset(result, 0, sizeof(*result));
+	if (request->message != NULL)
+		copy_certificate(request, result);
 	if (request->timed_out) {
 		log_trouble(request, "timeout", TIME_LIMIT);
 	} else if (code == 1 || code == 100) {	/* cvm says 100 */
 		result->ran = true;
+	} else if (request->message != NULL && code == FORGED) {
+		result->ran = result->forged = true;
 	} else if (code != 0) {
 		log_trouble(request, code == -1 ? "signal" : "exit",
 		    code == -1 ? WTERMSIG(status) : code);
@@ -254,13 +306,39 @@ tell_helper(struct auth_request *request, int fd)
 	wipe_secret(request);
 }
 
+/* A certificate's message is more than a pipe is sure to hold. */
+static int
+make_ask(const struct auth_request *request, int ask[2])
+{
+	int size = 2 * CERTIFICATE_MAX;
+
+	if (request->message == NULL)
+		return pipe2(ask, O_CLOEXEC);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ask) == -1)
+		return -1;
+	setsockopt(ask[0], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	setsockopt(ask[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return 0;
+}
+
+static void
+tell_certificate(struct auth_request *request, int fd)
+{
+	ssize_t n = send(fd, request->message, request->message_len,
+	    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n != (ssize_t)request->message_len)
+		log_event(request->id, "helper-failed", "cannot write: %s",
+		    n == -1 ? strerror(errno) : "no room");
+}
+
 static int
 launch(struct auth_request *request)
 {
 	struct timeval limit = { TIME_LIMIT, 0 };
 	int ask[2], answer[2], error;
 
-	if (pipe2(ask, O_CLOEXEC) == -1)
+	if (make_ask(request, ask) == -1)
 		return errno;
 	if (pipe2(answer, O_CLOEXEC) == -1) {
 		error = errno;
@@ -271,7 +349,10 @@ launch(struct auth_request *request)
 	error = spawn_helper(request, ask[0], answer[1]);
 	if (error == 0) {
 		sandbox_helper(request->pid);
-		tell_helper(request, ask[1]);
+		if (request->message != NULL)
+			tell_certificate(request, ask[1]);
+		else
+			tell_helper(request, ask[1]);
 	}
 	close(ask[0]);
 	close(ask[1]);
@@ -327,25 +408,50 @@ launch_waiting(void)
 	}
 }
 
+static struct auth_request *
+make_request(char **argv, const char *id, const char *client,
+    auth_done done, void *arg)
+{
+	struct auth_request *request = calloc(1, sizeof(*request));
+
+	if (request == NULL)
+		fatal("auth: out of memory");
+	request->argv = argv;
+	strlcpy(request->id, id, sizeof(request->id));
+	strlcpy(request->client, client, sizeof(request->client));
+	request->done = done;
+	request->arg = arg;
+	request->answer_fd = -1;
+	return request;
+}
+
 struct auth_request *
 auth_start(const struct helper *helper, const char *id, const char *client,
     const char *login, const void *secret, size_t len, auth_done done,
     void *arg)
 {
-	struct auth_request *request = calloc(1, sizeof(*request));
+	struct auth_request *request = make_request(helper->argv, id, client,
+	    done, arg);
 
-	if (request == NULL || (request->secret = malloc(len + 1)) == NULL)
+	request->secret = malloc(len + 1);
+	if (request->secret == NULL)
 		fatal("auth: out of memory");
 	memcpy(request->secret, secret, len);
 	request->secret[len] = '\0';
 	request->secret_len = len + 1;
-	request->argv = helper->argv;
-	strlcpy(request->id, id, sizeof(request->id));
 	strlcpy(request->login, login, sizeof(request->login));
-	strlcpy(request->client, client, sizeof(request->client));
-	request->done = done;
-	request->arg = arg;
-	request->answer_fd = -1;
+	return request;
+}
+
+struct auth_request *
+auth_start_certificate(const char *id, const char *client, void *message,
+    size_t len, auth_done done, void *arg)
+{
+	struct auth_request *request = make_request(auth.certificate, id,
+	    client, done, arg);
+
+	request->message = message;
+	request->message_len = len;
 	return request;
 }
 

@@ -6,10 +6,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clientcert.h"
 #include "order.h"
 #include "session.h"
 #include "smtp/oauth.h"
@@ -23,7 +25,8 @@ size_t
 errand_sign(unsigned key, enum sign_kind kind, int padding,
     const unsigned char *in, size_t n, unsigned char *out, size_t size)
 {
-	unsigned char buf[SIGN_INPUT_MAX + 16];
+	unsigned char hash[TRANSCRIPT_HASH_MAX];
+	unsigned char buf[SIGN_INPUT_MAX + sizeof(hash) + 16];
 	const unsigned char *signature;
 	struct unpack unpack;
 	struct pack pack;
@@ -34,6 +37,7 @@ errand_sign(unsigned key, enum sign_kind kind, int padding,
 	pack_u8(&pack, kind);
 	pack_u8(&pack, (unsigned)padding);
 	pack_bytes(&pack, in, n);
+	pack_bytes(&pack, hash, clientcert_offer(hash));
 	if (pack.bad || ipc_send(session.monitor, S_SIGN, 0, buf, pack.len,
 	    -1) == -1)
 		return 0;
@@ -348,6 +352,32 @@ ask_auth(void *arg, const struct plain *plain)
 }
 
 static void
+ask_certificate(void *arg, const char *authzid, size_t n)
+{
+	static const struct clientcert none;
+	const struct clientcert *shown = clientcert_shown();
+	unsigned char *buf;
+	struct pack pack;
+	size_t size;
+
+	(void)arg;
+	if (shown == NULL)
+		shown = &none;
+	size = n + shown->transcript_len + shown->verify_len + 8;
+	buf = malloc(size);
+	if (buf == NULL)
+		session_finish("out of memory");
+	pack_start(&pack, buf, size);
+	pack_bytes(&pack, authzid, n);
+	pack_bytes(&pack, shown->transcript, shown->transcript_len);
+	pack_bytes(&pack, shown->verify, shown->verify_len);
+	if (ipc_send(session.monitor, S_CERTIFICATE, 0, buf, pack.len,
+	    -1) == -1)
+		session.end = "the monitor is gone";
+	free(buf);
+}
+
+static void
 take_verdict(struct frame *frame)
 {
 	static const enum reply replies[] = {
@@ -373,6 +403,8 @@ take_verdict(struct frame *frame)
 	if (!unpack_done(&unpack) || verdict > AUTH_BUSY)
 		session_finish("the monitor sends nonsense");
 	smtp_auth_done(&session.smtp, replies[verdict]);
+	if (session.smtp.authenticated)
+		clientcert_forget();
 	if (verdict == AUTH_NO_MORE)
 		session.end = "too many failed logins";
 }
@@ -400,7 +432,8 @@ errand_hear_monitor(void)
 		lose_monitor();
 		return;
 	}
-	if (frame->type == S_AUTH && frame->fd == -1)
+	if ((frame->type == S_AUTH || frame->type == S_CERTIFICATE) &&
+	    frame->fd == -1)
 		take_verdict(frame);
 	else if (frame->type == S_CLIENT)
 		arrival_hear_monitor(frame);
@@ -422,4 +455,4 @@ now(void *arg)
 }
 
 const struct smtp_ops errands = { relay_room, relay_command, relay_body,
-    fetch, ask_auth, arrival_client, now };
+    fetch, ask_auth, arrival_client, now, ask_certificate };

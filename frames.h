@@ -23,7 +23,8 @@ enum frame_type {
 	M_CLIENT,	/* u32 pid, str client: whom that session serves */
 
 	/* session -> monitor, each with its answer under the same type */
-	S_SIGN,		/* u8 key, u8 kind, u8 padding, bytes -> bytes */
+	S_SIGN,		/* u8 key, u8 kind, u8 padding, bytes, bytes hash of
+			   the transcript or "" -> bytes */
 	S_CLIENT,	/* str client, of a trusted proxy's session -> u8
 			   within the limit */
 	S_AUTH,		/* u8 sasl_mechanism, bytes login, bytes password or
@@ -32,6 +33,9 @@ enum frame_type {
 			   what the next server offers */
 	S_RELAY,	/* nothing -> [fd: the relay's channel] */
 	S_FETCH,	/* nothing -> [fd: imapfetch's channel], or none */
+	S_CERTIFICATE,	/* bytes authorization identity or "", bytes
+			   transcript, bytes CertificateVerify, all as in
+			   base/transcript.h -> as S_AUTH */
 	/* monitor -> session */
 	S_LEAVE,	/* the service stops: be gone when idle */
 

@@ -10,6 +10,8 @@
 #include "monitor.h"
 #include "smtp/oauth.h"
 
+#define CERTIFICATE_VERIFY_MAX 4096	/* RSA of 16384 bits, and more */
+
 static void
 tell_verdict(struct client *client)
 {
@@ -23,7 +25,7 @@ tell_verdict(struct client *client)
 		pack_u64(&pack, client->max_size);
 		ehlo_pack(&pack, &client->relays->report.ehlo);
 	}
-	client_answer(client, S_AUTH, buf, pack.len, -1);
+	client_answer(client, (uint16_t)client->auth_by, buf, pack.len, -1);
 }
 
 void
@@ -71,14 +73,16 @@ tell_verdict_later(struct client *client)
 static bool
 by_token(const struct client *client)
 {
-	return client->mechanism >= SASL_OAUTHBEARER;
+	return client->mechanism == SASL_OAUTHBEARER ||
+	    client->mechanism == SASL_XOAUTH2;
 }
 
 static void
-log_auth(const struct client *client, const char *event, const char *reason)
+log_auth(const struct client *client, const char *event,
+    const struct auth_result *result, const char *reason)
 {
 	static const char *const names[SASL_MECHANISMS] = { "plain", "login",
-	    "oauthbearer", "xoauth2" };
+	    "oauthbearer", "xoauth2", "external" };
 	struct log_line line;
 
 	log_start(&line, client->id, event);
@@ -87,6 +91,8 @@ log_auth(const struct client *client, const char *event, const char *reason)
 	log_str(&line, "mechanism", names[client->mechanism]);
 	if (reason != NULL)
 		log_str(&line, "reason", reason);
+	if (client->mechanism == SASL_EXTERNAL)
+		log_str(&line, "certificate", result->subject);
 	log_num(&line, "ms", clock_ms() - client->auth_begun);
 	log_end(&line);
 }
@@ -139,11 +145,11 @@ settle_relays(struct client *client, const struct auth_result *result)
 
 /* Relays that nobody has seen are looked at first, for EHLO tells of them. */
 static void
-welcome(struct client *client)
+welcome(struct client *client, const struct auth_result *result)
 {
 	client->authenticated = true;
 	client->verdict = AUTH_YES;
-	log_auth(client, "auth", NULL);
+	log_auth(client, "auth", result, NULL);
 	if (client->relays->urls[0] != '\0')
 		probe_refresh(client->relays);
 	if (client->relays->learnt == 0 && client->relays->urls[0] != '\0' &&
@@ -162,14 +168,14 @@ accept_login(struct client *client, const struct auth_result *result)
 	if (!settle_relays(client, result))
 		return false;
 	strlcpy(client->user, result->user, sizeof(client->user));
-	if (by_token(client))
+	if (by_token(client) || client->mechanism == SASL_EXTERNAL)
 		strlcpy(client->login, client->user, sizeof(client->login));
 	/* `senders any` is said for all, whatever the helper knows */
 	if (conf->senders_any || result->senders[0] == '\0')
 		senders = config_senders(conf, result->user);
 	strlcpy(client->senders, senders, sizeof(client->senders));
 	client->max_size = result->max_size;
-	welcome(client);
+	welcome(client, result);
 	return true;
 }
 
@@ -191,6 +197,10 @@ on_auth_done(void *arg, const struct auth_result *result)
 
 	client->auth = NULL;
 	another = result->right && names_another(client, result);
+	if (result->forged) {
+		client_violation(client, result->reason);
+		return;
+	}
 	if (result->right && !another && accept_login(client, result))
 		return;
 	fetcher_forget(client);	/* the password was not his */
@@ -198,13 +208,15 @@ on_auth_done(void *arg, const struct auth_result *result)
 		reason = "the token is another user's";
 	if (!result->ran || (result->right && !another)) {
 		client->verdict = AUTH_LATER;
-		log_auth(client, "auth-unavailable", NULL);
+		log_auth(client, "auth-unavailable", result, NULL);
 	} else {
 		client->tries++;
 		ledger_login_failed(client->address);
 		client->verdict = client->tries >=
 		    monitor.service->conf.auth_tries ? AUTH_NO_MORE : AUTH_NO;
-		log_auth(client, "auth-failed", reason);
+		if (client->mechanism == SASL_EXTERNAL)
+			reason = result->reason;
+		log_auth(client, "auth-failed", result, reason);
 	}
 	tell_verdict_later(client);
 }
@@ -235,6 +247,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 static void
 take_turn(struct client *client)
 {
+	static const struct auth_result none;
 	long wait = ledger_login_wait(client->address,
 	    monitor.service->conf.auth_penalty);
 
@@ -247,8 +260,8 @@ take_turn(struct client *client)
 		client->auth = NULL;
 		fetcher_forget(client);
 		client->verdict = AUTH_BUSY;
-		log_auth(client, "auth-busy", "too many failed logins from "
-		    "there");
+		log_auth(client, "auth-busy", &none, "too many failed logins "
+		    "from there");
 		tell_verdict_later(client);
 	}
 }
@@ -263,7 +276,7 @@ unpack_login(struct unpack *unpack, struct client *client, size_t *n)
 
 	unpack_string(unpack, client->login, sizeof(client->login));
 	secret = unpack_bytes(unpack, n);
-	if (!unpack_done(unpack) || mechanism >= SASL_MECHANISMS)
+	if (!unpack_done(unpack) || mechanism >= SASL_EXTERNAL)
 		return NULL;
 	client->mechanism = (enum sasl_mechanism)mechanism;
 	token = by_token(client);
@@ -274,12 +287,26 @@ unpack_login(struct unpack *unpack, struct client *client, size_t *n)
 	return secret;
 }
 
+/* NULL, or what is wrong with the time. */
+static const char *
+begin_login(struct client *client, enum frame_type by)
+{
+	if (client->auth != NULL || client->delay != NULL)
+		return "a second login before the first is answered";
+	if (client->tries >= monitor.service->conf.auth_tries)
+		return "a login after the last try";
+	client->auth_begun = clock_ms();
+	client->auth_by = by;
+	return NULL;
+}
+
 const char *
 login_request(struct client *client, struct unpack *unpack)
 {
 	const struct config *conf = &monitor.service->conf;
 	const struct helper *helper;
 	const unsigned char *secret;
+	const char *wrong;
 	size_t n;
 
 	if ((secret = unpack_login(unpack, client, &n)) == NULL)
@@ -287,15 +314,70 @@ login_request(struct client *client, struct unpack *unpack)
 	helper = by_token(client) ? &conf->auth_token : &conf->auth;
 	if (helper->argv == NULL)
 		return "a login by what is not configured";
-	if (client->auth != NULL || client->delay != NULL)
-		return "a second login before the first is answered";
-	if (client->tries >= conf->auth_tries)
-		return "a login after the last try";
-	client->auth_begun = clock_ms();
+	wrong = begin_login(client, S_AUTH);
+	if (wrong != NULL)
+		return wrong;
 	client->auth = auth_start(helper, client->id, client->address,
 	    client->login, secret, n, on_auth_done, client);
 	if (!by_token(client) && fetcher_needs_passwords())
 		keep_password(client, secret, n);
+	take_turn(client);
+	return NULL;
+}
+
+/* What checkcertificate reads; it is malloc()ed. */
+static void *
+certificate_message(const struct client *client, const unsigned char *proof,
+    size_t proof_len, size_t *len)
+{
+	const struct signing *signing = client->signing;
+	size_t size = strlen(client->login) + signing->hash_len +
+	    signing->len + proof_len + 6;
+	void *message = malloc(size);
+	struct pack pack;
+
+	if (message == NULL)
+		fatal("monitor: out of memory");
+	pack_start(&pack, message, size);
+	pack_string(&pack, client->login);
+	pack_bytes(&pack, signing->hash, signing->hash_len);
+	pack_bytes(&pack, signing->signature, signing->len);
+	memcpy(pack.buf + pack.len, proof, proof_len);
+	*len = pack.len + proof_len;
+	return message;
+}
+
+/*
+ * A client's certificate is not judged here, for that is parsing what a
+ * stranger wrote. Nor is the session believed: what it sends must be a proof
+ * in which our own signature of this connection is, and the client's.
+ */
+const char *
+login_certificate(struct client *client, struct unpack *unpack)
+{
+	const unsigned char *proof;
+	const char *wrong;
+	size_t len, n;
+	void *message;
+
+	unpack_string(unpack, client->login, sizeof(client->login));
+	proof = unpack->p;
+	len = unpack->left;
+	unpack_bytes(unpack, &n);
+	if (n > TRANSCRIPT_MAX)
+		unpack->bad = true;
+	unpack_bytes(unpack, &n);
+	if (n > CERTIFICATE_VERIFY_MAX || !unpack_done(unpack))
+		return "malformed certificate login";
+	if (client->signing == NULL)
+		return "a certificate login without a handshake for it";
+	wrong = begin_login(client, S_CERTIFICATE);
+	if (wrong != NULL)
+		return wrong;
+	client->mechanism = SASL_EXTERNAL;
+	message = certificate_message(client, proof, len, &n);
+	client->auth = auth_start_certificate(client->id, client->address,
+	    message, n, on_auth_done, client);
 	take_turn(client);
 	return NULL;
 }

@@ -42,6 +42,7 @@ client_drop(struct client *client)
 	broker_forget(client);
 	fetcher_forget(client);
 	event_free(client->readable);
+	free(client->signing);
 	close(client->channel);
 	LIST_REMOVE(client, entry);
 	freezero(client, sizeof(*client));
@@ -84,25 +85,48 @@ client_violation(struct client *client, const char *what)
 
 /* S_SIGN: the handshake's one signature */
 
+/* tls_keys_sign_hash() has seen to the lengths. */
+static void
+keep_signing(struct client *client, const unsigned char *hash,
+    size_t hash_len, const unsigned char *signature, size_t len)
+{
+	struct signing *signing = calloc(1, sizeof(*signing));
+
+	if (signing == NULL)
+		fatal("monitor: out of memory");
+	memcpy(signing->hash, hash, hash_len);
+	signing->hash_len = hash_len;
+	memcpy(signing->signature, signature, len);
+	signing->len = len;
+	client->signing = signing;
+}
+
 static const char *
 answer_sign(struct client *client, struct unpack *unpack)
 {
 	unsigned char out[SIGNATURE_MAX], buf[SIGNATURE_MAX + 8];
-	const unsigned char *in;
+	const unsigned char *in, *hash;
 	struct pack pack;
 	unsigned key, kind, padding;
-	size_t n, len;
+	size_t n, len, hash_len;
 
 	key = unpack_u8(unpack);
 	kind = unpack_u8(unpack);
 	padding = unpack_u8(unpack);
 	in = unpack_bytes(unpack, &n);
+	hash = unpack_bytes(unpack, &hash_len);
 	if (!unpack_done(unpack) || kind > SIGN_EC)
 		return "malformed signature request";
-	len = tls_keys_sign(key, (enum sign_kind)kind, (int)padding, in, n,
-	    out, sizeof(out));
+	if (hash_len == 0)
+		len = tls_keys_sign(key, (enum sign_kind)kind, (int)padding,
+		    in, n, out, sizeof(out));
+	else
+		len = tls_keys_sign_hash(key, (enum sign_kind)kind,
+		    (int)padding, in, n, hash, hash_len, out);
 	if (len == 0)
 		return "asks to sign what no handshake signs";
+	if (hash_len > 0 && monitor.service->conf.client_ca != NULL)
+		keep_signing(client, hash, hash_len, out, len);
 	pack_start(&pack, buf, sizeof(buf));
 	pack_bytes(&pack, out, len);
 	client_answer(client, S_SIGN, buf, pack.len, -1);
@@ -143,6 +167,7 @@ static const struct request {
 	/* of proxies in a row, each of which must be trusted */
 	{ S_CLIENT, BEFORE_LOGIN, 2, origin_request },
 	{ S_AUTH, BEFORE_LOGIN, 100, login_request },
+	{ S_CERTIFICATE, BEFORE_LOGIN, 100, login_certificate },
 	/* a new one only after the death of the one before */
 	{ S_RELAY, AFTER_LOGIN, 10, answer_relay },
 	{ S_FETCH, AFTER_LOGIN, 20, answer_fetch },

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/transcript.h"
 #include "order.h"
 
 /* Relays that are tried in turn, and what is known of them. */
@@ -54,6 +55,8 @@ struct client {
 	enum sasl_mechanism mechanism;	/* says the session */
 	unsigned tries;
 	int64_t auth_begun;	/* clock_ms() */
+	enum frame_type auth_by;	/* S_AUTH or S_CERTIFICATE */
+	struct signing *signing;	/* NULL: nothing can be proved by it */
 	enum auth_verdict verdict;
 	struct event *delay;
 
@@ -71,6 +74,16 @@ struct client {
 
 	int fetch;		/* channel to its imapfetch, -1 */
 	char *password;		/* kept for passthrough servers only */
+};
+
+/*
+ * What was signed in the client's handshake, to know it again. Only where
+ * clients are asked for certificates.
+ */
+struct signing {
+	size_t hash_len, len;
+	unsigned char hash[TRANSCRIPT_HASH_MAX];	/* of the transcript */
+	unsigned char signature[SIGNATURE_MAX];
 };
 
 LIST_HEAD(clients, client);
@@ -114,6 +127,8 @@ _Noreturn void lifetime_end(void);	/* the loop has ended */
 
 /* login.c: answers S_AUTH; NULL, or what was wrong with the request */
 const char *login_request(struct client *, struct unpack *);
+/* The same for S_CERTIFICATE. */
+const char *login_certificate(struct client *, struct unpack *);
 void login_tell(struct client *);	/* what it waited for is known */
 
 /* origin.c: answers S_CLIENT, likewise, when the nursery has counted it */

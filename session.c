@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clientcert.h"
 #include "sandbox/sandbox.h"
 #include "session.h"
 
@@ -88,6 +89,8 @@ log_tls(void)
 	log_begin(&line, "tls");
 	log_str(&line, "version", stream_tls_version(&session.client));
 	log_str(&line, "cipher", stream_tls_cipher(&session.client));
+	if (clientcert_trouble() != NULL)
+		log_str(&line, "client-certificate", clientcert_trouble());
 	log_end(&line);
 }
 
@@ -127,7 +130,7 @@ go_on_handshake(void)
 	if (is_noted())
 		log_tls();
 	touch();
-	smtp_tls_done(&session.smtp);
+	smtp_tls_done(&session.smtp, clientcert_shown() != NULL);
 	if (at_once)
 		smtp_greet(&session.smtp);
 }

@@ -18,6 +18,7 @@
  * session.c	one client: TLS and SMTP; every claim it makes is checked
  * relay.c	one user's messages to the next server; policy is applied here
  * imapfetch.c	a program of its own: fetches what a BURL names
+ * checkcertificate.c	another: whose login a client's certificate is
  *
  * This file starts them, in the order that keeps the secrets where they
  * belong: sockets, configuration, certificates, nursery, and only then keys.
@@ -129,7 +130,8 @@ prepare_tls(struct config *conf)
 
 	if (conf->n_certificates > 0) {
 		service.tls = tls_server_make(conf->certificates,
-		    conf->n_certificates, error, sizeof(error));
+		    conf->n_certificates, conf->client_ca, error,
+		    sizeof(error));
 		if (service.tls == NULL)
 			errx(EXIT_CONFIG, "%s", error);
 	}

@@ -113,6 +113,9 @@ struct auth_request;
 struct auth_result {
 	bool ran;		/* false: the helper could not tell */
 	bool right;
+	bool forged;		/* what a session sent was no proof */
+	char reason[128];	/* of a certificate's refusal, or "" */
+	char subject[256];	/* of the certificate, or "" */
 	char user[USER_SIZE];
 	char senders[SENDERS_SIZE];
 	uint64_t max_size;	/* of a message, 0: as configured */
@@ -130,6 +133,12 @@ void auth_init(struct event_base *, const struct config *);
 struct auth_request *auth_start(const struct helper *, const char *id,
     const char *client, const char *login, const void *secret, size_t len,
     auth_done, void *arg);
+/*
+ * The same by checkcertificate; takes the message, made by malloc(), of
+ * which checkcertificate.c tells.
+ */
+struct auth_request *auth_start_certificate(const char *id,
+    const char *client, void *message, size_t len, auth_done, void *arg);
 /* Its turn has come; the answer comes by auth_child_ended(). */
 void auth_run(struct auth_request *);
 /* Nobody waits for the answer any more. */

@@ -16,6 +16,9 @@
 #include <string.h>
 #include <tls.h>
 
+#include "base/clientcert.h"
+#include "base/proof.h"
+#include "base/pss.h"
 #include "base/secret.h"
 #include "base/tls.h"
 
@@ -232,20 +235,41 @@ fill_config(struct tls_config *config, const struct certificate *certs,
 	return true;
 }
 
-struct tls *
-tls_server_make(const struct certificate *certs, size_t n, char *error,
+/* configure() for clients that are asked for their certificates. */
+static bool
+configure_asking(struct tls *ctx, struct tls_config *config,
+    const struct certificate *cert, const char *client_ca, char *error,
     size_t size)
+{
+	bool good;
+
+	if (client_ca != NULL && !clientcert_ask(config, client_ca)) {
+		complain(error, size, client_ca, tls_config_error(config));
+		return false;
+	}
+	if (client_ca != NULL)
+		clientcert_begin(client_ca);
+	good = configure(ctx, config) == 0;
+	if (!good)
+		complain(error, size, cert->chain, tls_error(ctx));
+	if (client_ca != NULL && !clientcert_end() && good) {
+		complain(error, size, client_ca, "cannot be used");
+		good = false;
+	}
+	return good;
+}
+
+struct tls *
+tls_server_make(const struct certificate *certs, size_t n,
+    const char *client_ca, char *error, size_t size)
 {
 	struct tls_config *config = tls_config_new();
 	struct tls *ctx = tls_server();
 
 	if (config == NULL || ctx == NULL)
 		return complain(error, size, "tls", "out of memory");
-	if (!fill_config(config, certs, n, error, size)) {
-		tls_free(ctx);
-		ctx = NULL;
-	} else if (configure(ctx, config) == -1) {
-		complain(error, size, certs[0].chain, tls_error(ctx));
+	if (!fill_config(config, certs, n, error, size) ||
+	    !configure_asking(ctx, config, certs, client_ca, error, size)) {
 		tls_free(ctx);
 		ctx = NULL;
 	}
@@ -381,57 +405,6 @@ tls_keys_load(const struct certificate *certs, size_t n, char *error,
 	return true;
 }
 
-/* RFC 8017 9.2, of SHA-256, 384 or 512: what TLS 1.2 has signed. */
-static bool
-is_digest_info(const unsigned char *in, size_t n)
-{
-	unsigned char want[] = { 0x30, 0, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86,
-	    0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0, 0x05, 0x00, 0x04, 0 };
-	size_t len = n - sizeof(want);
-
-	if (n != 19 + 32 && n != 19 + 48 && n != 19 + 64)
-		return false;
-	want[1] = (unsigned char)(17 + len);
-	want[14] = (unsigned char)(len / 16 - 1);
-	want[18] = (unsigned char)len;
-	return memcmp(in, want, sizeof(want)) == 0;
-}
-
-/* RFC 8017 9.1.2 as far as it goes without the message. */
-static bool
-is_pss_of(const EVP_MD *md, const unsigned char *em, size_t n, int bits)
-{
-	unsigned char db[SIGNATURE_MAX];
-	size_t len = (size_t)EVP_MD_size(md), i;
-
-	if (n > sizeof(db) || n < 2 * len + 2 || em[n - 1] != 0xbc ||
-	    (em[0] & ~(0xff >> (8 - bits))) != 0 || PKCS1_MGF1(db,
-	    (long)(n - len - 1), em + n - len - 1, (long)len, md) != 0)
-		return false;
-	for (i = 0; i < n - len - 1; i++)
-		db[i] ^= em[i];
-	db[0] &= (unsigned char)(0xff >> (8 - bits));
-	for (i = 0; i < n - 2 * len - 2; i++)
-		if (db[i] != 0)
-			return false;
-	return db[i] == 1;
-}
-
-/* No other number is raised to the private power: it may be a ciphertext. */
-static bool
-is_pss(const RSA *rsa, const unsigned char *em, size_t n)
-{
-	int bits = (RSA_bits(rsa) - 1) % 8;
-
-	if (n != (size_t)RSA_size(rsa) || (bits == 0 && *em != 0))
-		return false;
-	if (bits == 0)
-		em++, n--, bits = 8;
-	return is_pss_of(EVP_sha256(), em, n, bits) ||
-	    is_pss_of(EVP_sha384(), em, n, bits) ||
-	    is_pss_of(EVP_sha512(), em, n, bits);
-}
-
 /* RSA-PSS arrives padded, PKCS #1 as a DigestInfo (RFC 8017 9.2). */
 static size_t
 sign_rsa(unsigned key, int padding, const unsigned char *in, size_t n,
@@ -446,8 +419,9 @@ sign_rsa(unsigned key, int padding, const unsigned char *in, size_t n,
 		return 0;
 	modulus = (size_t)RSA_size(rsa);
 	if (modulus <= size &&
-	    ((padding == RSA_NO_PADDING && is_pss(rsa, in, n)) ||
-	    (padding == RSA_PKCS1_PADDING && is_digest_info(in, n))))
+	    /* no other number is raised to the private power */
+	    ((padding == RSA_NO_PADDING && pss_is_padded(rsa, in, n)) ||
+	    (padding == RSA_PKCS1_PADDING && pkcs1_is_digest_info(in, n))))
 		len = RSA_private_encrypt((int)n, in, out, rsa, padding);
 	RSA_free(rsa);
 	return len > 0 ? (size_t)len : 0;
@@ -485,6 +459,66 @@ tls_keys_sign(unsigned key, enum sign_kind kind, int padding,
 		return sign_rsa(key, padding, in, n, out, size);
 	if (kind == SIGN_EC && have == EVP_PKEY_EC && padding == 0)
 		return sign_ec(key, in, n, out, size);
+	return 0;
+}
+
+/*
+ * As sign_rsa(), for this content only and with a salt of our own: what the
+ * session has padded it could have padded the same before.
+ */
+static size_t
+sign_rsa_anew(unsigned key, const unsigned char *in, size_t n,
+    const unsigned char *content, size_t content_len, unsigned char *out)
+{
+	const unsigned char *p = der[key].data;
+	RSA *rsa = d2i_RSAPrivateKey(NULL, &p, (long)der[key].len);
+	unsigned char em[PSS_MAX];
+	int len = 0;
+
+	if (rsa == NULL)
+		return 0;
+	if (n <= SIGNATURE_MAX && pss_pad_anew(rsa, in, n, content,
+	    content_len, em))
+		len = RSA_private_encrypt((int)n, em, out, rsa,
+		    RSA_NO_PADDING);
+	RSA_free(rsa);
+	return len > 0 ? (size_t)len : 0;
+}
+
+/* ECDSA is never the same twice: each signature has its own nonce. */
+static size_t
+sign_ec_anew(unsigned key, const unsigned char *in, size_t n,
+    const unsigned char *content, size_t content_len, unsigned char *out)
+{
+	const EVP_MD *md = n == 32 ? EVP_sha256() : n == 48 ? EVP_sha384() :
+	    EVP_sha512();
+	unsigned char want[EVP_MAX_MD_SIZE];
+
+	if (n != (size_t)EVP_MD_size(md) || EVP_Digest(content, content_len,
+	    want, NULL, md, NULL) != 1 || memcmp(in, want, n) != 0)
+		return 0;
+	return sign_ec(key, in, n, out, SIGNATURE_MAX);
+}
+
+size_t
+tls_keys_sign_hash(unsigned key, enum sign_kind kind, int padding,
+    const unsigned char *in, size_t n, const unsigned char *hash,
+    size_t hash_len, unsigned char out[SIGNATURE_MAX])
+{
+	unsigned char content[PROOF_CONTENT_MAX];
+	size_t len;
+	int have;
+
+	if (key >= n_keys || der[key].data == NULL ||
+	    (hash_len != 32 && hash_len != 48))
+		return 0;
+	len = proof_content(PROOF_SERVER, hash, hash_len, content);
+	have = EVP_PKEY_base_id(public_keys[key]);
+	if (kind == SIGN_RSA && have == EVP_PKEY_RSA &&
+	    padding == RSA_NO_PADDING)
+		return sign_rsa_anew(key, in, n, content, len, out);
+	if (kind == SIGN_EC && have == EVP_PKEY_EC && padding == 0)
+		return sign_ec_anew(key, in, n, content, len, out);
 	return 0;
 }
 

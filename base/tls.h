@@ -29,10 +29,11 @@ enum sign_kind {
 
 /*
  * The server's configuration and context from the certificates alone, the
- * first is for clients without SNI. NULL with a text in error.
+ * first is for clients without SNI. Clients are asked for certificates of
+ * client_ca, a file of trust anchors or NULL. NULL with a text in error.
  */
 struct tls *tls_server_make(const struct certificate *, size_t n,
-    char *error, size_t error_size);
+    const char *client_ca, char *error, size_t error_size);
 
 /*
  * Asks for one signature: key is the index of the certificate. Returns its
@@ -51,6 +52,13 @@ bool tls_keys_load(const struct certificate *, size_t n, char *error,
 /* 0 if the request is not one a handshake makes. */
 size_t tls_keys_sign(unsigned key, enum sign_kind, int padding,
     const unsigned char *in, size_t n, unsigned char *out, size_t size);
+/*
+ * The same for the server's CertificateVerify of TLS 1.3 over a transcript
+ * of this hash (RFC 8446 4.4.3) and nothing else; no two are the same.
+ */
+size_t tls_keys_sign_hash(unsigned key, enum sign_kind, int padding,
+    const unsigned char *in, size_t n, const unsigned char *hash,
+    size_t hash_len, unsigned char out[SIGNATURE_MAX]);
 void tls_keys_wipe(void);
 
 /* For checks of a configuration: as if none had ever been read. */

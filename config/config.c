@@ -283,6 +283,11 @@ check_whole(struct reading *reading, struct config *c)
 		c->n_certificates = 0;
 	if (c->n_imaps > 0)
 		find_program(reading, c, "imapfetch", path, sizeof(path));
+	if (c->client_ca != NULL && c->n_certificates == 0)
+		complain(reading, "client-ca: needs TLS, so a certificate");
+	if (c->client_ca != NULL)
+		find_program(reading, c, "checkcertificate", path,
+		    sizeof(path));
 	if (c->relay_credentials != NULL)
 		check_credentials(reading, c);
 	check_places(reading, c);

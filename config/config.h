@@ -64,6 +64,7 @@ struct config {
 	bool proxy_protocol;	/* they begin with its header */
 	struct certificate certificates[TLS_KEYS_MAX];
 	size_t n_certificates;
+	char *client_ca;	/* file, NULL: no client certificates */
 	enum tls_policy tls;
 	struct helper auth, auth_token;
 	unsigned auth_tries, auth_delay, auth_penalty;	/* ms */

@@ -28,6 +28,12 @@ read_certificate(struct config *c, const struct conf_line *l)
 	return why;
 }
 
+const char *
+read_client_ca(struct config *c, const struct conf_line *l)
+{
+	return word_ca(l->word[1], &c->client_ca);
+}
+
 static const char *
 read_helper(struct helper *helper, const struct conf_line *l)
 {

@@ -246,6 +246,7 @@ const struct word config_words[] = {
 	{ "trusted-proxy", 1, CONF_WORDS_MAX, true, read_trusted_proxy },
 	{ "proxy-protocol", 1, 1, false, read_proxy_protocol },
 	{ "certificate", 2, 2, true, read_certificate },
+	{ "client-ca", 1, 1, false, read_client_ca },
 	{ "tls", 1, 1, false, read_tls },
 	{ "auth", 1, CONF_WORDS_MAX, false, read_auth },
 	{ "auth-token", 1, CONF_WORDS_MAX, false, read_auth_token },

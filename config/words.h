@@ -33,6 +33,7 @@ const char *read_senders(struct config *, const struct conf_line *);
 
 /* servers.c */
 const char *read_certificate(struct config *, const struct conf_line *);
+const char *read_client_ca(struct config *, const struct conf_line *);
 const char *read_auth(struct config *, const struct conf_line *);
 const char *read_auth_token(struct config *, const struct conf_line *);
 const char *read_relay(struct config *, const struct conf_line *);

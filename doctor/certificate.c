@@ -351,7 +351,7 @@ check_certificate(struct doctor *d, const struct certificate *pair)
 
 	snprintf(subject, sizeof(subject), "certificate %s", pair->chain);
 	tls_keys_forget();
-	tls = tls_server_make(pair, 1, error, sizeof(error));
+	tls = tls_server_make(pair, 1, NULL, error, sizeof(error));
 	if (tls == NULL || !tls_keys_load(pair, 1, error, sizeof(error)))
 		doctor_unfit(d, subject, error);
 	else

@@ -11,7 +11,7 @@ PAMDIR	= $(SYSCONFDIR)/pam.d
 EXAMPLESDIR = $(PREFIX)/share/examples/smtpsubmitd
 UNITS	= smtpsubmitd.socket smtpsubmitd-tls.socket smtpsubmitd.service \
 	smtpsubmitd@.socket smtpsubmitd@.service
-HELPERS	= imapfetch auth-reply checkpassword-file checkpassword-pam \
+HELPERS	= imapfetch auth-reply checkcertificate checkpassword-file checkpassword-pam \
 	checktoken-introspect
 FILL	= sed -e 's,@SBINDIR@,$(SBINDIR),g' -e 's,@LIBEXECDIR@,$(LIBEXECDIR),g' \
 	-e 's,@SYSCONFDIR@,$(SYSCONFDIR),g'

@@ -1,7 +1,7 @@
 # How BSD make compiles, which has no pattern rules. It builds and installs;
 # the tests want GNU make.
 
-.for o in $(DAEMON) $(IMAPFETCH)
+.for o in $(DAEMON) $(IMAPFETCH) $(CHECKCERT)
 .if !target($(BUILD)/$(o))
 $(BUILD)/$(o): $(o:.o=.c)
 	@mkdir -p $(@D)

@@ -18,4 +18,4 @@ include tests/priv/priv.mk
 include bench/bench.mk
 
 -include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d) \
-	$(INTROSPECT:%.o=$(BUILD)/%.d)
+	$(INTROSPECT:%.o=$(BUILD)/%.d) $(CHECKCERT:%.o=$(BUILD)/%.d)

@@ -184,6 +184,22 @@ sandbox_imapfetch(const struct sandbox_reach *reach)
 }
 
 void
+sandbox_certificate(uid_t uid, gid_t gid)
+{
+	seccomp_make_certificate();
+	if (geteuid() == 0)
+		make_empty();
+	limit(RLIMIT_NPROC, 0);
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_CPU, 10);
+	limit_files();
+	change_root(NULL);
+	drop(uid, gid);
+	landlock_session();
+	seccomp_certificate();
+}
+
+void
 sandbox_helper(pid_t pid)
 {
 	struct rlimit none = { 0, 0 }, memory = { MEMORY_MAX, MEMORY_MAX };

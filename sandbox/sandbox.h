@@ -47,6 +47,11 @@ void sandbox_probe(uid_t, gid_t);
 void sandbox_nursery(void);
 /* imapfetch, when all names are resolved and it has dropped its uid. */
 void sandbox_imapfetch(const struct sandbox_reach *);
+/*
+ * checkcertificate, when its file is read: it reads descriptor 3, computes
+ * and answers.
+ */
+void sandbox_certificate(uid_t, gid_t);
 /* Limits on a helper program that has just been started. */
 void sandbox_helper(pid_t);
 

@@ -136,7 +136,7 @@ static const int never[] = {
 };
 
 static struct sock_fprog session_filter, relay_filter, imapfetch_filter,
-    no_exec_filter;
+    certificate_filter, no_exec_filter;
 static const char *role = "process";
 
 static void
@@ -323,6 +323,34 @@ void
 seccomp_imapfetch(void)
 {
 	install(&imapfetch_filter, "imapfetch");
+}
+
+/* Less than a session: no channel, no descriptor but those it has. */
+static const struct call computing[] = {
+	ANY(read), ANY(write), ANY(writev), ANY(close),
+	ANY(brk), ANY(munmap), ANY(mremap), ANY(madvise),	/* malloc */
+	NO_BITS(mmap, 3, PROT_EXEC),
+	NO_BITS(mprotect, 3, PROT_EXEC),
+	ANY(getrandom), ANY(getpid),
+	ANY(clock_gettime), ANY(gettimeofday), ANY(time),	/* no vdso */
+	ANY(futex),			/* locks of libc */
+	ANY(rt_sigreturn), ANY(restart_syscall),
+	ANY(exit), ANY(exit_group),
+	END
+};
+
+void
+seccomp_make_certificate(void)
+{
+	const struct call *const lists[] = { computing, NULL };
+
+	certificate_filter = make_list(lists);
+}
+
+void
+seccomp_certificate(void)
+{
+	install(&certificate_filter, "checkcertificate");
 }
 
 void

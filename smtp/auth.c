@@ -1,9 +1,10 @@
 /*
  * The AUTH exchange: PLAIN (RFC 4616), LOGIN (which has no RFC; clients send
- * the name with the command, or both when asked), and those with a token,
+ * the name with the command, or both when asked), those with a token,
  * OAUTHBEARER (RFC 7628) and XOAUTH2, where the client hears first why it
- * failed and then that it did. What was secret is wiped here and by
- * smtp_input() in the input buffer.
+ * failed and then that it did, and EXTERNAL (RFC 4422 appendix A) for clients
+ * with a certificate. What was secret is wiped here and by smtp_input() in
+ * the input buffer.
  */
 #include <string.h>
 #include <strings.h>
@@ -23,6 +24,7 @@ static const struct {
 	    "{\"status\":\"invalid_token\",\"schemes\":\"bearer\"}" },
 	[SASL_XOAUTH2] = { "XOAUTH2", AUTH_TOKEN_MESSAGE, "",
 	    "{\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"\"}" },
+	[SASL_EXTERNAL] = { "EXTERNAL", AUTH_EXTERNAL_AUTHZID, "", NULL },
 };
 
 static void
@@ -136,6 +138,19 @@ token_failure_noted(struct smtp *s)
 		smtp_reply(s, R_AUTH_FAILED, NULL);
 }
 
+/* extern-resp = *( UTF8-char-no-nul ), RFC 4422 appendix A.2 */
+static void
+external(struct smtp *s, const unsigned char *authzid, size_t n)
+{
+	if (n > 0 && !sasl_field_is_valid(authzid, n)) {
+		smtp_objection(s, R_AUTH_FORMAT, NULL);
+		return;
+	}
+	s->mode = MODE_COMMAND;
+	s->wait = WAIT_AUTH;
+	s->ops->certificate(s->arg, (const char *)authzid, n);
+}
+
 /* One response of the client, still in base64. */
 static void
 response(struct smtp *s, const char *p, size_t n)
@@ -153,20 +168,23 @@ response(struct smtp *s, const char *p, size_t n)
 		token_message(s, msg, (size_t)len);
 	else if (s->auth_step == AUTH_LOGIN_NAME)
 		login_name(s, msg, (size_t)len);
+	else if (s->auth_step == AUTH_EXTERNAL_AUTHZID)
+		external(s, msg, (size_t)len);
 	else
 		login_password(s, msg, (size_t)len);
 	explicit_bzero(msg, sizeof(msg));
 }
 
 enum sasl_mechanism
-smtp_mechanism(const struct smtp_settings *set, const char *name, size_t n)
+smtp_mechanism(const struct smtp *s, const char *name, size_t n)
 {
 	enum sasl_mechanism i;
 
 	for (i = 0; i < SASL_MECHANISMS; i++)
 		if (n == strlen(mechanisms[i].name) &&
 		    strncasecmp(name, mechanisms[i].name, n) == 0 &&
-		    (i < SASL_OAUTHBEARER ? set->passwords : set->tokens))
+		    (i == SASL_EXTERNAL ? s->certificate :
+		    i < SASL_OAUTHBEARER ? s->set->passwords : s->set->tokens))
 			return i;
 	return SASL_MECHANISMS;
 }
@@ -177,7 +195,7 @@ smtp_auth_begin(struct smtp *s, const char *arg, size_t n)
 {
 	const char *initial = memchr(arg, ' ', n);
 
-	s->mechanism = smtp_mechanism(s->set, arg, initial == NULL ? n :
+	s->mechanism = smtp_mechanism(s, arg, initial == NULL ? n :
 	    (size_t)(initial - arg));
 	s->auth_step = mechanisms[s->mechanism].step;
 	if (initial == NULL) {
@@ -207,14 +225,28 @@ smtp_auth_line(struct smtp *s, const char *line, size_t n)
 }
 
 void
+smtp_auth_implicit(struct smtp *s)
+{
+	s->implicit = true;
+	s->mechanism = SASL_EXTERNAL;
+	s->wait = WAIT_AUTH;
+	s->ops->certificate(s->arg, NULL, 0);
+}
+
+void
 smtp_auth_done(struct smtp *s, enum reply r)
 {
+	bool implicit = s->implicit;
+
 	s->wait = WAIT_NOTHING;
+	s->implicit = false;
 	explicit_bzero(s->auth_login, sizeof(s->auth_login));
 	if (r == R_AUTH_OK)
 		s->authenticated = true;
 	if (reply_code(r) == 421)
 		smtp_close(s, r);
+	else if (implicit)
+		s->implicit_reply = r;	/* MAIL is looked at again */
 	else if (r == R_AUTH_FAILED && mechanisms[s->mechanism].failed)
 		token_failed(s);
 	else

@@ -48,12 +48,21 @@ is_ascii(const char *p, size_t n)
 	return true;
 }
 
+static bool
+is_for_now(enum reply r)
+{
+	return r != R_NONE && reply_code(r) / 100 == 4;
+}
+
 /* What every command but a few needs first. */
 enum reply
 check_login(const struct smtp *s)
 {
 	if (s->authenticated)
 		return R_NONE;
+	/* the certificate could not be checked: not the client's fault */
+	if (is_for_now(s->implicit_reply))
+		return s->implicit_reply;
 	return s->set->tls == TLS_POLICY_REQUIRED && !s->tls ? R_NEED_TLS :
 	    R_NEED_AUTH;
 }
@@ -186,6 +195,14 @@ check_command(const struct smtp *s, struct command *c)
 	return c->row->check == NULL ? R_NONE : c->row->check(s, c);
 }
 
+/* A MAIL for which the certificate that was shown is yet to be tried. */
+static bool
+wants_login(const struct smtp *s, const struct command *c)
+{
+	return c->row != NULL && c->row->act == act_mail && s->certificate &&
+	    !s->authenticated && s->ehlo && s->implicit_reply == R_NONE;
+}
+
 bool
 smtp_command_line(struct smtp *s, const char *line, size_t n,
     bool more_behind)
@@ -202,12 +219,18 @@ smtp_command_line(struct smtp *s, const char *line, size_t n,
 			c.n--;
 		r = check_command(s, &c);
 	}
+	if (r != R_NONE && wants_login(s, &c)) {
+		smtp_auth_implicit(s);
+		return false;
+	}
 	if (s->pending_count > 0 && (r != R_NONE ||
 	    (c.row->flags & (FORWARDED | ALONE)) != FORWARDED ||
 	    s->pending_count == PENDING_MAX || !s->ops->room(s->arg, n))) {
 		s->wait = WAIT_ANSWERS;
 		return false;
 	}
+	if (is_for_now(s->implicit_reply))
+		s->implicit_reply = R_NONE;	/* the next MAIL tries again */
 	if (r != R_NONE)
 		smtp_objection(s, r, c.note);
 	else

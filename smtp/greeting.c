@@ -48,7 +48,7 @@ auth_is_offered(const struct smtp *s)
 	    (s->tls || s->set->tls != TLS_POLICY_REQUIRED);
 }
 
-/* A token opens no IMAP server that wants the user's own password. */
+/* No password, as with a token: none for IMAP servers that want it. */
 static const char *
 burl_argument(const struct smtp *s)
 {
@@ -189,9 +189,10 @@ act_ehlo(struct smtp *s, const struct command *c)
 	if (s->set->has_certificate && !s->tls && !s->authenticated)
 		add(&lines, "250-STARTTLS\r\n");
 	if (auth_is_offered(s))
-		add(&lines, "250-AUTH%s%s\r\n",
+		add(&lines, "250-AUTH%s%s%s\r\n",
 		    s->set->passwords ? " PLAIN LOGIN" : "",
-		    s->set->tokens ? " OAUTHBEARER XOAUTH2" : "");
+		    s->set->tokens ? " OAUTHBEARER XOAUTH2" : "",
+		    s->certificate ? " EXTERNAL" : "");
 	if (s->set->xclient && !s->authenticated)
 		add(&lines, "250-XCLIENT " XCLIENT_OFFER "\r\n");
 	lines.text[lines.last + 3] = ' ';
@@ -241,7 +242,7 @@ check_auth(const struct smtp *s, struct command *c)
 	if (mechanism < c->n && memchr(c->arg + mechanism + 1, ' ',
 	    c->n - mechanism - 1) != NULL)
 		return bad_syntax(c);
-	return smtp_mechanism(s->set, c->arg, mechanism) == SASL_MECHANISMS ?
+	return smtp_mechanism(s, c->arg, mechanism) == SASL_MECHANISMS ?
 	    R_AUTH_MECHANISM : R_NONE;
 }
 
@@ -292,6 +293,7 @@ act_xclient(struct smtp *s, const struct command *c)
 	struct xclient xclient;
 
 	xclient_parse(c->arg, c->n, &xclient);
+	s->certificate = false;	/* it was the proxy's */
 	if (xclient.helo[0] != '\0') {
 		memcpy(s->helo, xclient.helo, sizeof(s->helo));
 		s->helo_told = true;

@@ -32,6 +32,7 @@ enum sasl_mechanism {
 	SASL_LOGIN,
 	SASL_OAUTHBEARER,
 	SASL_XOAUTH2,
+	SASL_EXTERNAL,		/* by a certificate, not in S_AUTH */
 	SASL_MECHANISMS
 };
 

@@ -139,6 +139,7 @@ smtp_start(struct smtp *s, const struct smtp_settings *set,
 	s->ops = ops;
 	s->arg = arg;
 	s->tls = tls;
+	s->implicit_reply = R_NONE;
 	smtp_forget(s);
 }
 
@@ -159,9 +160,10 @@ smtp_greet(struct smtp *s)
 
 /* RFC 3207 4.2: nothing learnt before the handshake is kept. */
 void
-smtp_tls_done(struct smtp *s)
+smtp_tls_done(struct smtp *s, bool certificate)
 {
 	s->tls = true;
+	s->certificate = certificate;
 	s->ehlo = s->helo_told = false;
 	s->helo[0] = '\0';
 	s->wait = WAIT_NOTHING;

@@ -66,6 +66,8 @@ struct smtp_ops {
 	/* Answered by smtp_client_done(): this is whom the proxy speaks for. */
 	void (*client)(void *arg, const char *address);
 	int64_t (*now)(void *arg);	/* seconds since 1970 */
+	/* The same for EXTERNAL; n 0: as whom the certificate names. */
+	void (*certificate)(void *arg, const char *authzid, size_t n);
 };
 
 enum smtp_wait {
@@ -92,6 +94,7 @@ enum auth_step {
 	AUTH_PLAIN_MESSAGE,
 	AUTH_LOGIN_NAME,
 	AUTH_LOGIN_PASSWORD,
+	AUTH_EXTERNAL_AUTHZID,
 	AUTH_TOKEN_MESSAGE,
 	AUTH_TOKEN_FAILED	/* the client has still to take note */
 };
@@ -120,6 +123,9 @@ struct smtp {
 	enum smtp_wait wait;
 	enum smtp_mode mode;
 	bool tls, authenticated, ehlo;
+	bool certificate;	/* the client has shown one: EXTERNAL */
+	bool implicit;		/* WAIT_AUTH is for a MAIL without AUTH */
+	enum reply implicit_reply;	/* how that went, R_NONE: not tried */
 	char helo[256];
 	bool helo_told;		/* by XCLIENT: the proxy's own does not count */
 	unsigned bad_commands;
@@ -170,13 +176,14 @@ void smtp_auth_done(struct smtp *, enum reply);
 void smtp_client_done(struct smtp *, bool welcome);
 /* R_NONE and the octets that went to the relay, or why there are none. */
 void smtp_fetch_done(struct smtp *, enum reply, uint64_t octets);
-void smtp_tls_done(struct smtp *);
+/* certificate: the client has shown one that may be good for a login. */
+void smtp_tls_done(struct smtp *, bool certificate);
 /* A last word (421), then the connection closes. */
 void smtp_close(struct smtp *, enum reply);
 /* True if a transaction is open: closing now leaves a message unsent. */
 bool smtp_in_transaction(const struct smtp *);
-/* SASL_MECHANISMS if it is none of those that are configured. */
-enum sasl_mechanism smtp_mechanism(const struct smtp_settings *,
+/* SASL_MECHANISMS if it is none of those that are offered. */
+enum sasl_mechanism smtp_mechanism(const struct smtp *,
     const char *name, size_t n);
 
 /* Used between the files of smtp/: */
@@ -200,6 +207,8 @@ bool smtp_command_line(struct smtp *, const char *line, size_t n,
     bool more_behind);
 void smtp_auth_begin(struct smtp *, const char *arg, size_t n);
 void smtp_auth_line(struct smtp *, const char *line, size_t n);
+/* For a MAIL without AUTH, which comes again when it is answered. */
+void smtp_auth_implicit(struct smtp *);
 void smtp_objection(struct smtp *, enum reply, const char *arg);
 
 #endif

@@ -186,9 +186,10 @@ class House:
     def log_tail(self, n=12):
         return self.daemon.log().splitlines()[-n:]
 
-    def dial(self, how="tls", patience=10):
+    def dial(self, how="tls", patience=10, certificate=None):
         sock = self.daemon.dial("tlsport" if how == "tls" else "port")
         c = Client(sock, self.ca, patience * SLOW)
+        c.certificate = certificate
         self.clients.append(c)
         if how == "tls":
             c.start_tls()

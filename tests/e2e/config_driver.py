@@ -165,6 +165,8 @@ VALUES = [
     ("relay", "too many", " ".join(9 * ["smtp://127.0.0.1"])),
     ("relay-credentials", FILE, T + "/none", "none"),
     ("relay-ca", FILE, T + "/none"),
+    ("client-ca", FILE, T + "/none", "none"),
+    ("client-ca", "no certificate in PEM", T + "/good.key", T + "/login"),
     ("imap", IMAP, "http://h passthrough", "h passthrough",
      "imaps:// passthrough", "imaps://h:0 passthrough",
      "imaps://h:65536 passthrough", "imaps://h:x passthrough",
@@ -279,7 +281,8 @@ GOOD_LINES = {
     "max-connections-per-source 3", "max-auth-helpers": "max-auth-helpers 9",
     "idle-exit": "idle-exit never",
     "idle-timeout": "idle-timeout 24h", "relay-timeout": "relay-timeout 115",
-    "imap-timeout": "imap-timeout 1s", "received-client":
+    "imap-timeout": "imap-timeout 1s", "client-ca": "client-ca %s/ca.pem" % T,
+    "received-client":
     "received-client no", "log": "log syslog", "relay-xclient":
     "relay-xclient yes", "proxy-protocol": "proxy-protocol no", "senders":
     "senders %s/senders" % T,
@@ -572,6 +575,14 @@ def libexec():
     report(status == 78 and "imapfetch" in "".join(err),
            "refused: imap, but libexec holds no imapfetch",
            "status %s" % status, *err)
+    status, _, err = run(lines + ["client-ca %s/ca.pem" % T])
+    report(status == 78 and "checkcertificate" in "".join(err),
+           "refused: client-ca, but libexec holds no checkcertificate",
+           "status %s" % status, *err)
+    lines, _ = with_line("tls off", "client-ca %s/ca.pem" % T)
+    status, _, err = run(lines)
+    report(status == 78 and "client-ca: needs TLS" in "".join(err),
+           "refused: client-ca without TLS", "status %s" % status, *err)
 
 
 def credentials():

@@ -23,7 +23,7 @@ else
 fi
 rm -rf "$scratch"
 
-for what in ${SECTIONS:-acts rules life}; do
+for what in ${SECTIONS:-acts rules proof life}; do
 	python3 "$here/fences_$what.py" &
 	pids="$pids $!"
 done

@@ -52,18 +52,19 @@ def house(name, *config, d=None, **how):
 
 # The monitor
 
-def sign(key, kind, padding, data):
-    return "S_SIGN", struct.pack("=BBB", key, kind, padding) + octets(data)
+def sign(key, kind, padding, data, transcript_hash=b""):
+    return "S_SIGN", (struct.pack("=BBB", key, kind, padding) +
+                      octets(data) + octets(transcript_hash))
 
 
 DIGEST = hashlib.sha256(b"x").digest()
 INFO = bytes.fromhex("3031300d060960864801650304020105000420") + DIGEST
 
 
-def pss():
+def pss(digest=DIGEST, salt=None):
     """What a handshake has signed: EMSA-PSS of 2048 bits (RFC 8017 9.1.1)."""
-    salt = os.urandom(32)
-    h = hashlib.sha256(bytes(8) + DIGEST + salt).digest()
+    salt = salt or os.urandom(32)
+    h = hashlib.sha256(bytes(8) + digest + salt).digest()
     db = bytes(256 - 32 - 32 - 2) + b"\1" + salt
     mask = b"".join(hashlib.sha256(h + struct.pack(">I", i)).digest()
                     for i in range(7))[:len(db)]

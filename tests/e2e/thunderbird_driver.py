@@ -33,6 +33,7 @@ PREFS = {
     "mailnews.auto_config.fetchFromISP.sslOnly": False,
     "network.manage-offline-status": False,
     "mail.SpellCheckBeforeSend": False,
+    "security.default_personal_cert": "Select Automatically",
 }
 
 # What a user does in the account hub, by the functions behind its buttons.
@@ -61,6 +62,23 @@ const done = arguments[arguments.length - 1];
       outgoing: of(config.outgoing),
       others: config.outgoingAlternatives.map(of), key: account.key };
 })().then(done, e => done({ error: String(e) + " " + e.stack }));
+"""
+
+# A certificate of the user's own, and the choice "TLS Certificate" for the
+# outgoing server.
+CERTIFICATE = """
+const [path, word] = arguments;
+const { MailServices } = ChromeUtils.importESModule(
+    "resource:///modules/MailServices.sys.mjs");
+const db = Cc["@mozilla.org/security/x509certdb;1"]
+    .getService(Ci.nsIX509CertDB);
+const file = Cc["@mozilla.org/file/local;1"].createInstance(Ci.nsIFile);
+file.initWithPath(path);
+const code = db.importPKCS12File(file, word);
+const server = MailServices.outgoingServer.defaultServer;
+server.closeCachedConnections();
+server.authMethod = Ci.nsMsgAuthMethod.External;
+arguments[arguments.length - 1]({ code, method: server.authMethod });
 """
 
 # A compose window with a message in it, and its button "Send".
@@ -230,10 +248,27 @@ def rows(house, dovecot, asked):
                "Thunderbird sends a message: " + subject.encode(
                    "ascii", "replace").decode(), got, text.decode(
                        "utf-8", "replace"), *house.log_tail())
+    by_certificate(m, house)
     sent = os.path.join(dovecot.dir, "home", "alice", "Maildir", ".Sent")
     report(wait(10, lambda: sum(len(files) for where, _, files in os.walk(
-        sent) if os.path.basename(where) in ("cur", "new")) == 2),
-        "Thunderbird stores both in the Sent folder", sent)
+        sent) if os.path.basename(where) in ("cur", "new")) == 3),
+        "Thunderbird stores all in the Sent folder", sent)
+
+
+def by_certificate(m, house):
+    """AUTH EXTERNAL; it has been asked for one from the beginning."""
+    subprocess.run(["openssl", "pkcs12", "-export", "-in", T + "/alice.pem",
+                    "-inkey", T + "/alice.key", "-out", T + "/alice.p12",
+                    "-passout", "pass:x"], check=True)
+    how = m.run(CERTIFICATE, T + "/alice.p12", "x")
+    before = len(house.relay.messages)
+    got = m.run(SEND, "bob@example.org", "by certificate", "Hello\n")
+    arrived = wait(20, lambda: len(house.relay.messages) > before and
+                   house.relay.messages[-1].completed)
+    logins = re.findall(r"event=auth .*", house.daemon.log())
+    report(arrived and "user=alice@example.org mechanism=external" in
+           logins[-1], "Thunderbird sends a message, logged in by a "
+           "certificate", how, got, *logins, *house.log_tail())
 
 
 def main():
@@ -250,7 +285,7 @@ def main():
     submit = write(T + "/submit", "submit submitpw\n")
     imap = "imap imaps://imap.example.org:%d login %s ca=%s" % (
         dovecot.tls_port, submit, dovecot.ca)
-    with House(BUILD, T, [imap, "listen *:587", "listen *:465 tls"],
+    with House(BUILD, T, [imap, "client-ca {pki}/ca.pem", "listen *:587", "listen *:465 tls"],
                name="thunderbird") as house:
         subprocess.run([BUILD + "/smtpsubmitd", "-n", "-v", "-f",
                         house.directory + "/conf"], cwd=T, check=True,

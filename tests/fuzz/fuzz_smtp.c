@@ -131,6 +131,16 @@ client(void *arg, const char *address)
 }
 
 static void
+certificate(void *arg, const char *authzid, size_t n)
+{
+	(void)arg;
+	MUST(!w.s.authenticated && !smtp_in_transaction(&w.s));
+	MUST(w.s.tls && w.s.certificate && w.s.ehlo);
+	MUST(n == 0 || sasl_field_is_valid((const unsigned char *)authzid, n));
+	note("EXTERNAL", 8);
+}
+
+static void
 check_line(const char *p, size_t n)
 {
 	const char *id = memmem(p, n, " r=", 3);
@@ -274,12 +284,12 @@ event(uint8_t c)
 	case 6: w.stalled = w.stalls; break;
 	case 7: login(R_AUTH_OK); break;
 	case 8: login(R_AUTH_FAILED); break;
-	case 9: login(R_TOO_MANY_LOGINS); break;
+	case 9: login(c & 0x10 ? R_AUTH_TEMPORARY : R_TOO_MANY_LOGINS); break;
 	case 10:
 		if (w.s.wait != WAIT_TLS)
 			break;
 		w.have = w.visible = 0;
-		smtp_tls_done(&w.s);
+		smtp_tls_done(&w.s, c & 0x10);
 		break;
 	case 11: fetched(R_NONE, 20); break;
 	case 12: fetched(R_BURL_GONE, 0); break;
@@ -317,7 +327,8 @@ static void
 begin(uint8_t flags, bool bit_by_bit)
 {
 	static const struct smtp_ops ops = { .room = room, .relay = relay, .body = body,
-		.fetch = fetch, .auth = auth, .client = client, .now = now };
+		.fetch = fetch, .auth = auth, .client = client, .now = now,
+		.certificate = certificate };
 
 	w.bit_by_bit = bit_by_bit;
 	w.stalled = w.has_mail = false;
@@ -336,6 +347,7 @@ begin(uint8_t flags, bool bit_by_bit)
 		strcpy(w.set.burl, " imap");
 	smtp_start(&w.s, &w.set, &ops, NULL, !(flags & 4));
 	w.s.authenticated = w.s.ehlo = flags & 32;
+	w.s.certificate = flags & 16 && !(flags & 4);
 }
 
 static void

@@ -22,6 +22,7 @@ class Client:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setblocking(False)
         self.tls = None
+        self.certificate = None     # files with it and its key
         self.inbox = b""
         self.outbox = b""
         self.eof = False
@@ -106,6 +107,8 @@ class Client:
         if self.inbox:
             raise Unexpected("octets before the handshake: %r" % self.inbox)
         context = ssl.create_default_context(cafile=self.ca)
+        if self.certificate:
+            context.load_cert_chain(*self.certificate)
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing,
                                     server_hostname="mail.example.org")

@@ -11,7 +11,8 @@ from daemon import Daemon
 from escape import unescape
 from relay import Relay
 
-SETTINGS = ("config", "relay", "relay2", "connect", "login", "file", "proxy")
+SETTINGS = ("config", "relay", "relay2", "connect", "login", "certificate", "file",
+            "proxy")
 SENDS = ("C", "c", "drip")
 STEPS = SENDS + ("S", "S~", "S...", "has", "hasnt", "close", "gone",
                  "starttls", "end-tls", "wait", "hangup", "reset", "silence",
@@ -186,6 +187,10 @@ class Player:
         how = self.dialogue.one("connect", usual)
         sock = self.daemon.dial("tlsport" if how == "tls" else "port")
         self.client = Client(sock, self.shared + "/ca.pem", self.patience)
+        shown = self.dialogue.one("certificate", "")
+        if shown:
+            self.client.certificate = tuple(
+                "%s/%s%s" % (self.shared, shown, s) for s in (".pem", ".key"))
         self.clients[name] = self.client
         self.client.outbox = unescape(self.dialogue.one("proxy", ""))
         if how == "tls":

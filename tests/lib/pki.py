@@ -1,4 +1,5 @@
-"""Throw-away certificates: good, wrong-name, untrusted; made once a run."""
+"""Throw-away certificates: good, wrong-name, untrusted, and alice for clients;
+made once a run."""
 
 import hashlib
 import os
@@ -7,6 +8,7 @@ import subprocess
 NAMES = {
     "good": "DNS:mail.example.org,DNS:localhost,IP:127.0.0.1",
     "wrong-name": "DNS:other.example.net",
+    "alice": "email:alice@example.org",
 }
 
 
@@ -52,7 +54,7 @@ def _digests(path):
 
 
 def make(directory):
-    """Leaves ca.pem and NAME.pem, NAME.key, NAME.digests for the three."""
+    """Leaves ca.pem and NAME.pem, NAME.key, NAME.digests for the four."""
     ca = _root(directory, "ca")
     stranger = _root(directory, "stranger")
     for name, names in NAMES.items():

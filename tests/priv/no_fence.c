@@ -60,6 +60,12 @@ sandbox_imapfetch(const struct sandbox_reach *reach)
 }
 
 void
+sandbox_certificate(uid_t uid, gid_t gid)
+{
+	(void)uid, (void)gid;
+}
+
+void
 sandbox_helper(pid_t pid)
 {
 	(void)pid;

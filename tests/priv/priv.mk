@@ -22,6 +22,7 @@ PRIV_KINDS = fenced open bare
 
 priv: $(PRIV_KINDS:%=$(PRIV)/%/smtpsubmitd) $(PRIV_KINDS:%=$(PRIV)/%/imapfetch) \
 	$(PRIV_KINDS:%=$(PRIV)/%/auth-reply) \
+	$(PRIV_KINDS:%=$(PRIV)/%/checkcertificate) \
 	$(PRIV_KINDS:%=$(PRIV)/%/checkpassword-file)
 
 $(PRIV)/session.o: $(BUILD)/session.o

@@ -40,6 +40,7 @@
 #define XCLIENT	"XCLIENT NAME ADDR PORT PROTO HELO REVERSE_NAME DESTADDR DESTPORT"
 #define GREETING "S 220 mx.example.org ESMTP smtpsubmitd"
 #define ALL	128u	/* ... and it offers all there is */
+#define CERT	256u	/* the client has shown a certificate */
 
 static const struct row {
 	const char *name;
@@ -262,6 +263,55 @@ static const struct row {
   "S 250-mx.example.org", "S 250-PIPELINING", "S 250-SIZE 100",
   "S 250-8BITMIME", "S 250-DSN", "S 250-CHUNKING", LIMITS3,
   "S 250 ENHANCEDSTATUSCODES", "=" } },
+/* EXTERNAL, for those with a certificate */
+{ "EXTERNAL", TLS | CERT, { "C EHLO x", "S 250-mx.example.org",
+  "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
+  "S 250-CHUNKING", LIMITS3, "S 250-ENHANCEDSTATUSCODES",
+  "S 250 AUTH PLAIN LOGIN OAUTHBEARER XOAUTH2 EXTERNAL",
+  "C AUTH EXTERNAL =", "> EXTERNAL ",
+  "? auth", "C MAIL FROM:<a@b.c>", "=", "Y", "S 235 2.7.0...",
+  "> MAIL FROM:<a@b.c>", "=" } },
+{ "EXTERNAL in two steps", TLS | CERT, { "C EHLO x", "S*",
+  "C auth external", "S 334 ", "C Ym9i", "> EXTERNAL bob", "N",
+  "S 535 5.7.8...", "C AUTH EXTERNAL", "S 334 ", "C ", "> EXTERNAL ", "L",
+  "S 454 4.7.0...", "C AUTH EXTERNAL YWxpY2U=", "> EXTERNAL alice", "Y",
+  "S 235 2.7.0...", "C AUTH EXTERNAL =", "S 503 5.5.1 Alr...", "=" } },
+{ "EXTERNAL, malformed", TLS | CERT, { "C EHLO x", "S*",
+  "C AUTH EXTERNAL AA==", "S 501 5.5.2 Cred...", "C AUTH EXTERNAL YQ",
+  "S 501 5.5.2...", "C AUTH EXTERNAL", "S 334 ", "C *", "S 501 5.7.0...",
+  "C AUTH EXTERNAL = =", "S 501 5.5.4...", "C AUTH EXTERNALX =",
+  "S 504 5.5.4...", "=" } },
+{ "EXTERNAL without a certificate", TLS, { "C EHLO x", "S*",
+  "C AUTH EXTERNAL =", "S 504 5.5.4...", "C MAIL FROM:<a@b.c>",
+  "S 530 5.7.0 Auth...", "=" } },
+{ "EXTERNAL before EHLO", TLS | CERT, { "C AUTH EXTERNAL =",
+  "S 503 5.5.1...", "C MAIL FROM:<a@b.c>", "S 530 5.7.0 Auth...", "=" } },
+{ "EXTERNAL at MAIL", TLS | CERT, { "C EHLO x", "S*", "C MAIL FROM:<a@b.c>",
+  "C RCPT TO:<d@e.f>", "> EXTERNAL ", "? auth", "=", "Y",
+  "> MAIL FROM:<a@b.c>", "> RCPT TO:<d@e.f>", "=", "< 250 2.1.0 Ok",
+  "S 250 2.1.0 Ok", "< 250 2.1.5 Ok", "S 250 2.1.5 Ok", "C AUTH EXTERNAL =",
+  "S 503 5.5.1 Alr...", "=" } },
+{ "EXTERNAL at MAIL, its syntax", TLS | CERT, { "C EHLO x", "S*",
+  "C MAIL FROM:<a", "> EXTERNAL ", "Y", "S 501 5.1.7...", MAIL, "=" } },
+{ "EXTERNAL at MAIL, refused", TLS | CERT, { "C EHLO x", "S*",
+  "C MAIL FROM:<a@b.c>", "C RCPT TO:<d@e.f>", "> EXTERNAL ", "N",
+  "S 530 5.7.0 Auth...", "S 530 5.7.0 Auth...", "C MAIL FROM:<a@b.c>",
+  "S 530 5.7.0 Auth...", "C AUTH PLAIN AGFsaWNlAHNlY3JldA==",
+  "> AUTH alice secret", "Y", "S 235 2.7.0...", MAIL, "=" } },
+{ "EXTERNAL at MAIL, later", TLS | CERT, { "C EHLO x", "S*",
+  "C MAIL FROM:<a@b.c>", "C RCPT TO:<d@e.f>", "> EXTERNAL ", "L",
+  "S 454 4.7.0...", "S 530 5.7.0 Auth...", "C MAIL FROM:<a@b.c>",
+  "> EXTERNAL ", "Y", "> MAIL FROM:<a@b.c>", "=" } },
+{ "EXTERNAL at MAIL, no more tries", TLS | CERT, { "C EHLO x", "S*",
+  "C MAIL FROM:<a@b.c>", "C NOOP", "> EXTERNAL ", "X", "S 421 4.7.0...",
+  "? close", "=" } },
+{ "no EXTERNAL by a proxy's certificate", TLS | CERT | PROXY, { "C EHLO x",
+  "S*", "C XCLIENT ADDR=192.0.2.1", "> CLIENT 192.0.2.1", "W", GREETING,
+  "C EHLO x", "S*", "C AUTH EXTERNAL =", "S 504 5.5.4...",
+  "C MAIL FROM:<a@b.c>", "S 530 5.7.0 Auth...", "=" } },
+{ "no EXTERNAL at other commands", TLS | CERT, { "C EHLO x", "S*",
+  "C RCPT TO:<d@e.f>", "S 530 5.7.0 Auth...", "C VRFY x",
+  "S 530 5.7.0 Auth...", "C DATA", "S 530 5.7.0 Auth...", "=" } },
 /* what EHLO offers */
 { "EHLO in the clear", 0, { "C EHLO x", "S 250-mx.example.org",
   "S 250-PIPELINING", "S 250-SIZE 100", "S 250-8BITMIME", "S 250-DSN",
@@ -430,6 +480,13 @@ client(void *arg, const char *address)
 }
 
 static void
+certificate(void *arg, const char *authzid, size_t n)
+{
+	(void)arg;
+	call("EXTERNAL %.*s", (int)n, authzid == NULL ? "" : authzid);
+}
+
+static void
 feed(void)
 {
 	size_t used = smtp_input(&run.s, run.in, run.n);
@@ -539,7 +596,7 @@ other_step(const char *step)
 		smtp_client_done(&run.s, step[0] == 'W');
 		return true;
 	case 't':
-		smtp_tls_done(&run.s);
+		smtp_tls_done(&run.s, false);
 		return true;
 	case 'I':
 		smtp_close(&run.s, R_IDLE);
@@ -590,7 +647,8 @@ static void
 begin(unsigned flags)
 {
 	static const struct smtp_ops ops = { .room = room, .relay = relay, .body = body,
-		.fetch = fetch, .auth = auth, .client = client, .now = now };
+		.fetch = fetch, .auth = auth, .client = client, .now = now,
+		.certificate = certificate };
 	static struct smtp_settings set;
 
 	memset(&run, 0, sizeof(run));
@@ -613,6 +671,7 @@ begin(unsigned flags)
 		strcpy(set.burl, " imap");
 	smtp_start(&run.s, &set, &ops, NULL, (flags & TLS) != 0);
 	run.s.ehlo = run.s.authenticated = (flags & IN) != 0;
+	run.s.certificate = (flags & CERT) != 0;
 }
 
 static void
