@@ -39,7 +39,7 @@ struct auth_request {
 	auth_done done;			/* NULL: cancelled */
 	void *arg;
 	pid_t pid;
-	bool queued, timed_out;
+	bool submitted, timed_out;
 	struct event *timeout, *readable;
 	int answer_fd;
 	char answer[ANSWER_MAX];
@@ -175,6 +175,12 @@ take_words(const struct auth_request *request, struct auth_result *result)
 		return false;
 	}
 	result->relay_token = kind != NULL && strcmp(kind, "token") == 0;
+	if (kind != NULL && !result->relay_token &&
+	    strcmp(kind, "password") != 0) {
+		log_event(request->id, "helper-failed", "RELAY_AUTH of %s is "
+		    "neither password nor token", result->user);
+		return false;
+	}
 	return take_word(request, "SENDERS", result->senders,
 	    sizeof(result->senders)) && take_word(request, "RELAY",
 	    result->relays, sizeof(result->relays)) &&
@@ -460,7 +466,7 @@ auth_run(struct auth_request *request)
 {
 	struct auth_request **tail;
 
-	request->queued = true;
+	request->submitted = true;
 	for (tail = &auth.queue; *tail != NULL; tail = &(*tail)->next)
 		;
 	*tail = request;
@@ -470,7 +476,7 @@ auth_run(struct auth_request *request)
 void
 auth_cancel(struct auth_request *request)
 {
-	if (!request->queued) {
+	if (!request->submitted) {
 		free_request(request);
 		return;
 	}

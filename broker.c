@@ -17,7 +17,7 @@
 
 static struct credential {
 	char user[TOKEN_SIZE], password[TOKEN_SIZE];
-} broker;
+} configured;
 
 static struct {
 	struct secret chain, key;	/* ours at our own relays, in PEM */
@@ -48,8 +48,8 @@ broker_load_secrets(char *error, size_t size)
 	}
 	if (conf->relay_credentials == NULL)
 		return true;
-	return secret_read_login(conf->relay_credentials, broker.user,
-	    broker.password, TOKEN_SIZE, error, size);
+	return secret_read_login(conf->relay_credentials, configured.user,
+	    configured.password, TOKEN_SIZE, error, size);
 }
 
 /*
@@ -63,21 +63,27 @@ find_credential(const struct client *client, struct order *order)
 	bool own = client->relays->urls[0] != '\0';
 	const char *file = own ? client->relay_credentials :
 	    conf->relay_credentials;
-	struct credential found = broker;
+	struct credential found = configured;
 	char error[512];
 	bool good = true;
 
 	order->relay_token = own ? client->relay_token : conf->relay_token;
 	if (file == NULL || file[0] == '\0')
 		return true;
-	if (own || conf->relay_token)
+	if (own)
+		good = secret_read_users_login(file, found.user,
+		    found.password, TOKEN_SIZE, error, sizeof(error));
+	else if (conf->relay_token)
 		good = secret_read_login(file, found.user, found.password,
 		    TOKEN_SIZE, error, sizeof(error));
+	if (good && strlcpy(order->relay_user, found.user, LOGIN_SIZE) >=
+	    LOGIN_SIZE) {
+		snprintf(error, sizeof(error), "%.400s: the user is too long",
+		    file);
+		good = false;
+	}
 	if (!good)
 		log_event(client->id, "relay-failed", "%s", error);
-	else if (strlcpy(order->relay_user, found.user, LOGIN_SIZE) >=
-	    LOGIN_SIZE)
-		good = false;
 	strlcpy(order->relay_password, found.password, TOKEN_SIZE);
 	explicit_bzero(&found, sizeof(found));
 	return good;
@@ -113,7 +119,8 @@ answer_allowance(struct client *client)
 
 	unpack_start(&unpack, monitor.frame.data, monitor.frame.len);
 	want = unpack_u32(&unpack);
-	if (!unpack_done(&unpack) || conf->user_limit == 0)
+	if (!unpack_done(&unpack) || conf->user_limit == 0 ||
+	    want > PENDING_MAX)
 		return false;
 	allowance = ledger_take(client->user, want, conf->user_limit,
 	    conf->user_limit_period);
@@ -175,14 +182,14 @@ broker_forget(struct client *client)
 	client->relay_pid = 0;
 }
 
-static bool
-send_keypair(const struct client *client, int relay)
+bool
+broker_send_keypair(const struct relay_set *relays, int relay)
 {
 	static unsigned char buf[IPC_PAYLOAD_MAX];
 	struct pack pack;
 	bool sent;
 
-	if (keypair.key.data == NULL || client->relays->urls[0] != '\0')
+	if (keypair.key.data == NULL || relays->urls[0] != '\0')
 		return true;
 	pack_start(&pack, buf, sizeof(buf));
 	pack_bytes(&pack, keypair.chain.data, keypair.chain.len);
@@ -213,7 +220,7 @@ send_order(const struct client *client, int relay, int channel)
 	    sizeof(order.addresses));
 	sent = find_credential(client, &order);
 	len = order_pack(&order, buf, sizeof(buf));
-	sent = sent && send_keypair(client, relay) &&
+	sent = sent && broker_send_keypair(client->relays, relay) &&
 	    ipc_send(relay, O_ORDER, 0, buf, len, -1) == 0 &&
 	    ipc_send(relay, O_CHANNEL, 0, NULL, 0, channel) == 0;
 	explicit_bzero(buf, len);

@@ -14,7 +14,7 @@
 #include "smtp/param.h"
 #include "smtp/path.h"
 
-static unsigned commands_left;	/* behind this one in its frame */
+static unsigned recipients_left;	/* RCPTs behind this in its frame */
 
 /* The path behind "FROM:" or "TO:"; returns what follows it. */
 static const char *
@@ -94,8 +94,8 @@ recipient_limit(void)
 }
 
 /*
- * One recipient of the user's limit. As many are asked for as commands are
- * still to come in this batch; the monitor counts them for all his sessions.
+ * One recipient of the user's limit. As many are asked for as are still to
+ * come in this batch; the monitor counts them for all his sessions.
  */
 static bool
 user_may_go_on(void)
@@ -109,7 +109,7 @@ user_may_go_on(void)
 		return true;
 	if (relay.allowance == 0) {
 		pack_start(&pack, buf, sizeof(buf));
-		pack_u32(&pack, commands_left + 1);
+		pack_u32(&pack, recipients_left + 1);
 		if (ipc_send(relay.monitor, O_ALLOWANCE, 0, buf, pack.len,
 		    -1) == -1 || ipc_recv_wait(relay.monitor, &frame,
 		    CHANNEL_WAIT) != 1 || frame.type != O_ALLOWANCE)
@@ -230,6 +230,7 @@ one_command(enum relay_verb verb, const char *arg, size_t n)
 {
 	switch (verb) {
 	case RELAY_MAIL:
+		pending_answer_all();	/* it may mean another connection */
 		mail(arg, n);
 		break;
 	case RELAY_RCPT:
@@ -249,15 +250,15 @@ one_command(enum relay_verb verb, const char *arg, size_t n)
 }
 
 static unsigned
-count_commands(const struct frame *frame)
+count_recipients(const struct frame *frame)
 {
 	struct unpack unpack;
-	unsigned count;
+	unsigned count = 0;
 	size_t n;
 
 	unpack_start(&unpack, frame->data, frame->len);
-	for (count = 0; unpack.left > 0; count++) {
-		unpack_u8(&unpack);
+	while (unpack.left > 0) {
+		count += unpack_u8(&unpack) == RELAY_RCPT;
 		unpack_bytes(&unpack, &n);
 		if (unpack.bad)
 			relay_violation("malformed commands");
@@ -273,15 +274,16 @@ envelope_commands(const struct frame *frame)
 	unsigned verb;
 	size_t n;
 
-	commands_left = count_commands(frame);
+	recipients_left = count_recipients(frame);
 	unpack_start(&unpack, frame->data, frame->len);
 	while (unpack.left > 0) {
 		verb = unpack_u8(&unpack);
 		arg = unpack_bytes(&unpack, &n);
-		commands_left--;
+		recipients_left -= verb == RELAY_RCPT;
 		one_command((enum relay_verb)verb, (const char *)arg, n);
 		if (relay.mta.open && !(nexthop_offers() & CAP_PIPELINING))
 			pending_answer_all();
 	}
 	pending_answer_all();
+	relay.allowance = 0;	/* what was left of it is not saved up */
 }

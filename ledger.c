@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -15,13 +16,14 @@
 #include "ledger.h"
 #include "monitor.h"
 
-#define LINES		4096	/* of each book */
+#define SOURCES		4096	/* lines of each book; a power of two */
+#define USERS		16384
 #define NEAR		16	/* places where a line may stand */
 #define KEY_SIZE	16
 #define FREE_FAILURES	5	/* before logins of that source must wait */
 #define FIRST_WAIT	1000	/* ms; doubled with each further failure */
 #define FORGET_ONE	60	/* seconds in which one failure is forgotten */
-#define MAGIC		0x736d746c65646731u
+#define MAGIC		0x736d746c65646732u
 
 /* Times are of the wall clock, for files outlive a boot; in ms. */
 struct line {
@@ -29,12 +31,13 @@ struct line {
 	uint32_t count;
 	uint32_t told;
 	int64_t since;		/* first of the period, or last failure */
+	int64_t until;		/* then nothing of it counts any more */
 	int64_t next;		/* when the next login may be tried */
 };
 
 struct ledger {
 	uint64_t magic;
-	struct line sources[LINES], users[LINES];
+	struct line sources[SOURCES], users[USERS];
 };
 
 static struct ledger *ledger;
@@ -50,22 +53,31 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* A file of ours, not one that somebody has laid there. */
+/*
+ * A file of ours, not one that somebody has laid there, and whole: where the
+ * disk is full a hole in it would end us later.
+ */
 static int
 open_file(void)
 {
 	struct stat st;
 	char path[512];
-	int fd;
+	int fd, error;
 
 	if (!state_path(path, sizeof(path), "counts"))
 		return -1;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
+	    O_NONBLOCK, 0600);
 	if (fd == -1)
 		return -1;
+	error = EPERM;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    st.st_uid == geteuid() && (st.st_mode & 077) == 0)
+		error = posix_fallocate(fd, 0, sizeof(*ledger));
+	if (error == 0)
 		return fd;
+	log_event(NULL, "state", "%s: %s; counts are kept in memory", path,
+	    strerror(error));
 	close(fd);
 	return -1;
 }
@@ -119,12 +131,12 @@ end(void)
 	lockf(ledger_fd, F_ULOCK, 0);
 }
 
-/* The line of that key, or a new one in place of the oldest near it. */
+/* The line of that key, or a new one in place of the one least missed. */
 static struct line *
-find(struct line *book, const char *what)
+find(struct line *book, size_t lines, const char *what, int64_t now)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	struct line *line, *oldest = NULL;
+	struct line *line, *least = NULL;
 	uint32_t first;
 	unsigned i;
 
@@ -133,15 +145,18 @@ find(struct line *book, const char *what)
 		fatal("ledger: no digest");
 	memcpy(&first, digest + KEY_SIZE, sizeof(first));
 	for (i = 0; i < NEAR; i++) {
-		line = &book[(first + i) % LINES];
+		line = &book[(first + i) % lines];
 		if (memcmp(line->key, digest, KEY_SIZE) == 0)
 			return line;
-		if (oldest == NULL || line->since < oldest->since)
-			oldest = line;
+		if (least == NULL || line->until < least->until)
+			least = line;
 	}
-	memset(oldest, 0, sizeof(*oldest));
-	memcpy(oldest->key, digest, KEY_SIZE);
-	return oldest;
+	if (book == ledger->users && least->until > now)
+		log_event(NULL, "user-limit", "too many users at once, the "
+		    "count of one is lost");
+	memset(least, 0, sizeof(*least));
+	memcpy(least->key, digest, KEY_SIZE);
+	return least;
 }
 
 /* An IPv6 client has its whole /64; "" for those that are not counted. */
@@ -197,7 +212,7 @@ ledger_login_wait(const char *address, unsigned most)
 	source_of(address, source, sizeof(source));
 	if (most == 0 || source[0] == '\0' || !begin())
 		return 0;
-	line = find(ledger->sources, source);
+	line = find(ledger->sources, SOURCES, source, now);
 	fade(line, now);
 	between = interval(line->count, most);
 	if (between == 0)
@@ -216,17 +231,19 @@ ledger_login_wait(const char *address, unsigned most)
 void
 ledger_login_failed(const char *address)
 {
+	int64_t now = now_ms();
 	char source[CLIENT_SIZE];
 	struct line *line;
 
 	source_of(address, source, sizeof(source));
 	if (source[0] == '\0' || !begin())
 		return;
-	line = find(ledger->sources, source);
-	fade(line, now_ms());
+	line = find(ledger->sources, SOURCES, source, now);
+	fade(line, now);
 	if (line->count < 1000)
 		line->count++;
-	line->since = now_ms();
+	line->since = now;
+	line->until = now + (int64_t)line->count * FORGET_ONE * 1000;
 	end();
 }
 
@@ -235,13 +252,20 @@ ledger_take(const char *user, unsigned want, unsigned limit, unsigned period)
 {
 	struct allowance allowance = { .granted = want };
 	int64_t now = now_ms(), length = (int64_t)period * 1000;
+	char name[USER_SIZE];
 	struct line *line;
+	size_t i;
 
+	/* a backend may take a name in any case for the same */
+	for (i = 0; user[i] != '\0' && i + 1 < sizeof(name); i++)
+		name[i] = (char)tolower((unsigned char)user[i]);
+	name[i] = '\0';
 	if (!begin())
 		return allowance;
-	line = find(ledger->users, user);
+	line = find(ledger->users, USERS, name, now);
 	if (line->since > now || now - line->since >= length) {
 		line->since = now;
+		line->until = now + length;
 		line->count = line->told = 0;
 	}
 	if (line->count >= limit)
@@ -267,10 +291,11 @@ ledger_may_go(void)
 
 	if (ledger == NULL || in_a_file)
 		return true;
-	for (i = 0; i < LINES; i++) {
-		fade(&ledger->sources[i], now);
-		if (ledger->sources[i].count > 0 || ledger->users[i].count > 0)
+	for (i = 0; i < SOURCES; i++)
+		if (ledger->sources[i].until > now)
 			return false;
-	}
+	for (i = 0; i < USERS; i++)
+		if (ledger->users[i].until > now)
+			return false;
 	return true;
 }

@@ -135,11 +135,10 @@ settle_relays(struct client *client, const struct auth_result *result)
 			client->relay_token = result->relay_token;
 		}
 	}
-	if (why == NULL && client->relays != NULL)
+	if (why == NULL)
 		return true;
 	log_event(client->id, "helper-failed", "RELAY of %s: %s",
-	    result->user, why == NULL ? "too many different ones" : why);
-	client->relays = probe_set("");
+	    result->user, why);
 	return false;
 }
 

@@ -19,6 +19,7 @@
 
 /* Relays that are tried in turn, and what is known of them. */
 struct relay_set {
+	LIST_ENTRY(relay_set) entry;
 	char urls[RELAYS_SIZE];	/* parted by spaces, "": the configured */
 	struct report report;
 	bool known;		/* addresses are, or none is needed */
@@ -138,6 +139,8 @@ void origin_counted(pid_t, bool welcome);
 /* broker.c */
 bool broker_load_secrets(char *error, size_t size);
 void broker_give_relay(struct client *);
+/* Our own certificate and key, if these are the configured relays. */
+bool broker_send_keypair(const struct relay_set *, int relay);
 void broker_forget(struct client *);
 /* The probe of these relays has ended, or takes too long to be waited for. */
 void broker_probed(struct relay_set *);
@@ -149,7 +152,7 @@ void broker_relay_born(uint32_t ticket, pid_t, int channel);
 /* probe.c */
 void probe_start(void);		/* looks at the configured relays */
 void probe_stop(void);
-/* The set of these relays, made if it is new; NULL: there is no room. */
+/* The set of these relays, made if it is new. */
 struct relay_set *probe_set(const char *urls);
 void probe_begin(struct relay_set *);
 /* One is under way that may be waited for. */

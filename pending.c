@@ -53,7 +53,7 @@ route_name(void)
 }
 
 static void
-lose(enum mta_status status)
+lose(void)
 {
 	struct log_line line;
 
@@ -61,7 +61,7 @@ lose(enum mta_status status)
 	log_str(&line, "relay", route_name());
 	log_str(&line, "reason", relay.mta.why);
 	log_end(&line);
-	relay.lost = status != MTA_OK;
+	relay.lost = true;
 	relay.mail = false;
 	relay_hang_up();
 }
@@ -295,7 +295,7 @@ answer_one(const struct pending *p, enum mta_status *status)
 		if (*status == MTA_OK && relay.mta.answer.code / 100 == 3)
 			*status = MTA_GARBAGE;
 		if (*status != MTA_OK)
-			lose(*status);
+			lose();
 	}
 	if (*status != MTA_OK) {
 		relay_reply(FRAME_COMMAND, relay_trouble(*status), NULL);
@@ -315,7 +315,7 @@ say_batch(void)
 
 	keep_batch();
 	status = mta_flush(&relay.mta);
-	return renewable && said_goodbye(status) ? renew() : status;
+	return renewable && status == MTA_LOST ? renew() : status;
 }
 
 void
@@ -327,7 +327,7 @@ pending_answer_all(void)
 	if (relay.route != NULL && relay.maildir == NULL) {
 		status = say_batch();
 		if (status != MTA_OK)
-			lose(status);
+			lose();
 	}
 	for (i = 0; i < batch_len; i++)
 		answer_one(&batch[i], &status);

@@ -2,65 +2,75 @@
  * What the monitor knows of the next servers: for the configured relays, and
  * for those that a helper has named for a user, where they are, which do not
  * answer, and what the first that does offers. It resolves no name and reads
- * no network octet itself: a probe does, a relay process without credential.
+ * no network octet itself: a probe does, a relay process without a password.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "monitor.h"
 
-#define SETS_MAX	64	/* of relays that differ */
+#define SETS_KEPT	64	/* of relays that nobody uses now */
 #define FIRST_PROBE	2	/* seconds that connections wait for it */
 #define PROBE_LIMIT	30
 #define PROBE_REST	5	/* between those that relays ask for */
 #define ADDRESSES_AGE	300	/* seconds until names are resolved anew */
 #define FAILED_AGE	60	/* ... until one that failed is tried anew */
 
-static struct relay_set sets[SETS_MAX];
+static LIST_HEAD(, relay_set) sets = LIST_HEAD_INITIALIZER(sets);
+static struct relay_set *configured;
 static size_t n_sets;
 static bool served;		/* the nursery was told to accept */
 
 static bool
-is_configured(const struct relay_set *set)
+is_in_use(const struct relay_set *set)
 {
-	return set == &sets[0];
+	const struct client *client;
+
+	LIST_FOREACH(client, &monitor.clients, entry)
+		if (client->relays == set)
+			return true;
+	return set == configured || set->limit != NULL;
 }
 
-static struct relay_set *
+/* There are no more of them than clients, and some that may come again. */
+static void
 make_room(void)
 {
 	struct relay_set *set, *oldest = NULL;
-	struct client *client;
 
-	if (n_sets < SETS_MAX)
-		return &sets[n_sets++];
-	for (set = sets + 1; set < sets + n_sets; set++) {
-		LIST_FOREACH(client, &monitor.clients, entry)
-			if (client->relays == set)
-				break;
-		if (client == NULL && set->limit == NULL &&
-		    (oldest == NULL || set->probed < oldest->probed))
+	if (n_sets < SETS_KEPT)
+		return;
+	LIST_FOREACH(set, &sets, entry)
+		if (!is_in_use(set) && (oldest == NULL ||
+		    set->probed < oldest->probed))
 			oldest = set;
-	}
-	return oldest;
+	if (oldest == NULL)
+		return;
+	LIST_REMOVE(oldest, entry);
+	free(oldest);
+	n_sets--;
 }
 
 struct relay_set *
 probe_set(const char *urls)
 {
 	struct relay_set *set;
-	size_t i;
 
-	for (i = 0; i < n_sets; i++)
-		if (strcmp(sets[i].urls, urls) == 0)
-			return &sets[i];
-	set = make_room();
+	LIST_FOREACH(set, &sets, entry)
+		if (strcmp(set->urls, urls) == 0)
+			return set;
+	make_room();
+	set = calloc(1, sizeof(*set));
 	if (set == NULL)
-		return NULL;
-	memset(set, 0, sizeof(*set));
+		fatal("probe: out of memory");
 	set->channel = -1;
 	strlcpy(set->urls, urls, sizeof(set->urls));
+	LIST_INSERT_HEAD(&sets, set, entry);
+	n_sets++;
+	if (urls[0] == '\0')
+		configured = set;
 	return set;
 }
 
@@ -72,7 +82,7 @@ serve(void)
 	struct pack pack;
 
 	pack_start(&pack, buf, sizeof(buf));
-	ehlo_pack(&pack, &sets[0].report.ehlo);
+	ehlo_pack(&pack, &configured->report.ehlo);
 	monitor_tell_nursery(M_SERVE, buf, pack.len, -1);
 	if (!served)
 		generation_ready();
@@ -88,7 +98,7 @@ learn(struct relay_set *set, const struct report *report)
 	set->report = *report;
 	set->known = true;
 	set->learnt = time(NULL);
-	if (!is_configured(set))
+	if (set != configured)
 		return;
 	if (monitor.single)
 		state_save(&monitor.service->conf, report);
@@ -150,6 +160,8 @@ on_limit(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	log_event(NULL, "relay-probe", "no relay answered in time");
+	if (set->channel != -1)
+		monitor_kill(set->pid);	/* it hears nobody now */
 	end_probe(set);
 }
 
@@ -200,10 +212,10 @@ probe_born(uint32_t ticket, pid_t pid, int channel)
 	unsigned char buf[RELAYS_SIZE + 8];
 	struct pack pack;
 
-	for (set = sets; set < sets + n_sets; set++)
+	LIST_FOREACH(set, &sets, entry)
 		if (set->ticket == ticket)
 			break;
-	if (set == sets + n_sets)
+	if (set == NULL)
 		return false;
 	set->ticket = 0;
 	set->pid = pid;
@@ -217,6 +229,7 @@ probe_born(uint32_t ticket, pid_t pid, int channel)
 	if (set->readable == NULL)
 		fatal("probe: out of memory");
 	event_add(set->readable, NULL);
+	broker_send_keypair(set, channel);
 	pack_start(&pack, buf, sizeof(buf));
 	pack_string(&pack, set->urls);
 	ipc_send(channel, O_PROBE, 0, buf, pack.len, -1);
@@ -247,9 +260,9 @@ probe_start(void)
 void
 probe_stop(void)
 {
-	size_t i;
+	struct relay_set *set;
 
-	for (i = 0; i < n_sets && !monitor.single; i++)
-		if (sets[i].channel != -1)
-			monitor_kill(sets[i].pid);
+	LIST_FOREACH(set, &sets, entry)
+		if (set->channel != -1 && !monitor.single)
+			monitor_kill(set->pid);
 }

@@ -197,19 +197,24 @@ take_keypair(struct frame *frame)
 	explicit_bzero(frame->data, frame->len);
 }
 
+/* The order or what is to be probed; a key pair may come before. */
+static bool
+hear_monitor(struct frame *frame)
+{
+	if (ipc_recv_wait(relay.monitor, frame, CHANNEL_WAIT) != 1)
+		return false;
+	if (frame->type != O_KEYPAIR)
+		return true;
+	take_keypair(frame);
+	return ipc_recv_wait(relay.monitor, frame, CHANNEL_WAIT) == 1;
+}
+
 static void
 take_order(void)
 {
 	static struct frame frame;
 
-	if (ipc_recv_wait(relay.monitor, &frame, CHANNEL_WAIT) != 1)
-		_exit(111);
-	if (frame.type == O_KEYPAIR) {
-		take_keypair(&frame);
-		if (ipc_recv_wait(relay.monitor, &frame, CHANNEL_WAIT) != 1)
-			_exit(111);
-	}
-	if (frame.type != O_ORDER ||
+	if (!hear_monitor(&frame) || frame.type != O_ORDER ||
 	    !order_unpack(&relay.order, frame.data, frame.len))
 		_exit(111);
 	explicit_bzero(frame.data, frame.len);
@@ -238,8 +243,7 @@ take_probe(void)
 	static char urls[RELAYS_SIZE];
 	struct unpack unpack;
 
-	if (ipc_recv_wait(relay.monitor, &frame, CHANNEL_WAIT) != 1 ||
-	    frame.type != O_PROBE)
+	if (!hear_monitor(&frame) || frame.type != O_PROBE)
 		_exit(111);
 	unpack_start(&unpack, frame.data, frame.len);
 	unpack_string(&unpack, urls, sizeof(urls));

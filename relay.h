@@ -50,7 +50,7 @@ struct relay {
 	bool mail, lost;
 	bool utf8, binary;		/* as MAIL has asked */
 	unsigned rcpts, accepted, messages;
-	unsigned allowance;	/* of the user's limit, not yet used */
+	unsigned allowance;	/* of the user's limit, in this batch */
 	unsigned again;		/* seconds until there is more */
 	char from[321];
 	int64_t begun;

@@ -27,8 +27,13 @@ bool
 state_path(char *path, size_t size, const char *name)
 {
 	const char *dir = getenv("STATE_DIRECTORY");
-	int n = snprintf(path, size, "%s/%s",
-	    dir != NULL ? dir : "/var/lib/smtpsubmitd", name);
+	int n;
+
+	if (dir == NULL)
+		dir = "/var/lib/smtpsubmitd";
+	/* systemd may name several */
+	n = snprintf(path, size, "%.*s/%s", (int)strcspn(dir, ":"), dir,
+	    name);
 
 	return n > 0 && (size_t)n < size;
 }

@@ -88,8 +88,8 @@ file_is_good(int fd, bool public, size_t *len, const char **why)
 }
 
 static bool
-read_file(struct secret *secret, const char *name, bool public, char *error,
-    size_t size)
+read_file(struct secret *secret, const char *name, bool public, int flags,
+    char *error, size_t size)
 {
 	const char *why = "cannot be read";
 	char path[4096];
@@ -100,7 +100,8 @@ read_file(struct secret *secret, const char *name, bool public, char *error,
 	secret->data = NULL;
 	secret->len = 0;
 	secret_path(name, path, sizeof(path));
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* a FIFO would hold us up, before it is seen to be one */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
 	if (fd == -1)
 		return complain(error, size, path, strerror(errno));
 	if (file_is_good(fd, public, &len, &why) && secret_alloc(secret, len))
@@ -118,25 +119,25 @@ bool
 secret_read_file(struct secret *secret, const char *name, char *error,
     size_t size)
 {
-	return read_file(secret, name, false, error, size);
+	return read_file(secret, name, false, 0, error, size);
 }
 
 bool
 secret_read_public(struct secret *secret, const char *name, char *error,
     size_t size)
 {
-	return read_file(secret, name, true, error, size);
+	return read_file(secret, name, true, 0, error, size);
 }
 
-bool
-secret_read_login(const char *name, char *user, char *password, size_t size,
-    char *error, size_t error_size)
+static bool
+read_login(const char *name, int flags, char *user, char *password,
+    size_t size, char *error, size_t error_size)
 {
 	struct secret file;
 	const unsigned char *space, *end;
 	size_t a, b;
 
-	if (!secret_read_file(&file, name, error, error_size))
+	if (!read_file(&file, name, false, flags, error, error_size))
 		return false;
 	end = memchr(file.data, '\n', file.len);
 	if (end == NULL)
@@ -157,4 +158,19 @@ secret_read_login(const char *name, char *user, char *password, size_t size,
 	password[b] = '\0';
 	secret_wipe(&file);
 	return true;
+}
+
+bool
+secret_read_login(const char *name, char *user, char *password, size_t size,
+    char *error, size_t error_size)
+{
+	return read_login(name, 0, user, password, size, error, error_size);
+}
+
+bool
+secret_read_users_login(const char *name, char *user, char *password,
+    size_t size, char *error, size_t error_size)
+{
+	return read_login(name, O_NOFOLLOW, user, password, size, error,
+	    error_size);
 }

@@ -36,6 +36,10 @@ bool secret_read_public(struct secret *, const char *path, char *error,
 bool secret_read_login(const char *path, char *user, char *password,
     size_t size, char *error, size_t error_size);
 
+/* The same of a file that others may have laid there: no link is followed. */
+bool secret_read_users_login(const char *path, char *user, char *password,
+    size_t size, char *error, size_t error_size);
+
 /* The path to open for a configured name: see secret_read_file(). */
 void secret_path(const char *name, char *path, size_t size);
 

@@ -179,12 +179,29 @@ check_credentials(struct reading *reading, const struct config *c)
 {
 	const struct route *route;
 
-	for (route = c->routes; route < c->routes + c->n_routes; route++)
+	for (route = c->routes; route < c->routes + c->n_routes +
+	    c->n_referrals; route++)
 		if (route->kind == ROUTE_SMTP && !route_is_loopback(route) &&
 		    route->tls == ROUTE_TLS_OFFERED)
 			complain(reading, "relay-credentials: %s is not "
 			    "verified, smtps:// or smtp+starttls:// is "
 			    "needed", route->url);
+}
+
+/* What is pinned must be looked at, where there is a way to look elsewhere. */
+static void
+check_pins(struct reading *reading, const struct config *c)
+{
+	const struct route *route;
+
+	for (route = c->routes; route < c->routes + c->n_routes; route++)
+		if (route->kind != ROUTE_MAILDIR &&
+		    !route_is_loopback(route) &&
+		    route->tls != ROUTE_TLS_STARTTLS &&
+		    route->tls != ROUTE_TLS_IMPLICIT)
+			complain(reading, "relay-pin: %s is not compared, "
+			    "smtps:// or smtp+starttls:// is needed",
+			    route->url);
 }
 
 /* A relay process sees one directory. */
@@ -224,11 +241,13 @@ settle_referrals(struct reading *reading, struct config *c)
 	if (first->kind != ROUTE_SMTP) {
 		complain(reading, "relay-referrals: the first relay must be "
 		    "reached by SMTP");
+		c->n_referrals = 0;
 		return;
 	}
 	if (c->n_routes + c->n_referrals > ROUTES_MAX) {
 		complain(reading, "relay-referrals: relays and these are "
 		    "more than %d", ROUTES_MAX);
+		c->n_referrals = 0;
 		return;
 	}
 	for (i = 0; i < c->n_referrals; i++) {
@@ -288,10 +307,14 @@ check_whole(struct reading *reading, struct config *c)
 	if (c->client_ca != NULL)
 		find_program(reading, c, "checkcertificate", path,
 		    sizeof(path));
-	if (c->relay_credentials != NULL)
-		check_credentials(reading, c);
 	check_places(reading, c);
 	settle_referrals(reading, c);
+	if (c->relay_credentials != NULL)
+		check_credentials(reading, c);
+	else if (c->relay_token)
+		complain(reading, "relay-auth: token needs relay-credentials");
+	if (c->n_relay_pins > 0)
+		check_pins(reading, c);
 	if (c->proxy_protocol && !was_seen(reading, "trusted-proxy"))
 		complain(reading, "proxy-protocol: from whom? A trusted-proxy "
 		    "line with the addresses of the proxies is needed");

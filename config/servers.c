@@ -105,7 +105,6 @@ read_relay_ca(struct config *c, const struct conf_line *l)
 	return word_ca(l->word[1], &c->relay_ca);
 }
 
-/* URL login file | URL proxy file | URL passthrough, then maybe ca=file */
 const char *
 read_relay_referrals(struct config *c, const struct conf_line *l)
 {
@@ -151,6 +150,7 @@ read_relay_certificate(struct config *c, const struct conf_line *l)
 	return why;
 }
 
+/* URL login file | URL proxy file | URL passthrough, then maybe ca=file */
 const char *
 read_imap(struct config *c, const struct conf_line *l)
 {

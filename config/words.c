@@ -18,7 +18,14 @@ read_hostname(struct config *c, const struct conf_line *l)
 static const char *
 read_domain(struct config *c, const struct conf_line *l)
 {
-	return word_name(l->word[1], c->domain, sizeof(c->domain));
+	const char *why = word_name(l->word[1], c->domain,
+	    sizeof(c->domain));
+
+	/* addresses with it would not be fully qualified */
+	if (why == NULL && strchr(c->domain, '.') == NULL)
+		return "a domain name with a dot is expected, like "
+		    "example.org";
+	return why;
 }
 
 static const char *

@@ -138,6 +138,7 @@ VALUES = [
      "18446744073709551617", "1.5"),
     ("auth-delay", "0s to 60s.*30s", "61s", "2x", "-1s", '""', "s",
      "99999999999999999999s", "2ss"),
+    ("domain", "with a dot", "localhost", "intranet"),
     ("relay-auth", "password or token", "x", "PASSWORD", '""'),
     ("relay-per-user", "yes or no", "x", "maybe", '""'),
     ("relay-pin", "64 hexadecimal", "x", "sha256:", "sha256:" + 63 * "a",
@@ -223,6 +224,17 @@ def bad_values():
             name="65 trusted proxies")
     refuses("proxy-protocol yes", "trusted-proxy line",
             name="proxy-protocol yes without trusted-proxy")
+    lines = [v for k, v in GOOD.items() if k != "relay"] + [
+        "relay smtps://a.example.net smtp://mail.example.net",
+        "relay-pin sha256:" + 64 * "0"]
+    status, _, err = run(lines)
+    report(status == 78 and len(err) == 1 and re.search(
+        "relay-pin: smtp://mail.example.net is not compared", err[0]),
+        "refused: a pin for a relay that is not verified", *err)
+    refuses("relay-auth token", "needs relay-credentials",
+            name="a token, but no credentials")
+    refuses("relay-referrals " + " ".join("h%d" % i for i in range(8)),
+            "more than 8", name="8 referrals and a relay")
     lines = ["imap imaps://h%d passthrough" % i for i in range(8)]
     refuses("imap imaps://h9 passthrough", "(too many|8)", *lines,
             name="9 IMAP servers")
@@ -267,7 +279,7 @@ def counts():
 
 GOOD_LINES = {
     "tls": "tls required", "auth-tries": "auth-tries 1",
-    "relay-auth": "relay-auth token", "relay-per-user":
+    "relay-auth": "relay-auth password", "relay-per-user":
     "relay-per-user yes", "relay-pin": "relay-pin sha256:" + 32 * "aB:",
     "relay-certificate": "relay-certificate %s/good.pem %s/good.key" % (T, T),
     "relay-referrals": "relay-referrals b.example.org [2001:db8::1]:26",
