@@ -40,8 +40,9 @@ enum frame_type {
 	S_LEAVE,	/* the service stops: be gone when idle */
 
 	/* monitor -> relay */
-	O_KEYPAIR,	/* before O_ORDER or O_PROBE, or not at all: bytes certificates,
-			   bytes key, in PEM; ours at the next server */
+	O_KEYPAIR,	/* before O_ORDER or O_PROBE, or not at all: bytes
+			   certificates, bytes key, in PEM; ours at the next
+			   server */
 	O_ORDER,	/* a struct order, see order.h */
 	O_CHANNEL,	/* [fd: the session's channel] */
 	O_PROBE,	/* str URLs of relays, "": the configured ones; say
