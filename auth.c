@@ -149,15 +149,15 @@ log_trouble(const struct auth_request *request, const char *what, int number)
 
 /* False, with a line in the log: a word that is cut is another one. */
 static bool
-take_word(const struct auth_request *request, const char *key, char *buf,
-    size_t size)
+take_word(const struct auth_request *request, const char *user,
+    const char *key, char *buf, size_t size)
 {
 	const char *value = answer_value(request, key);
 
 	if (value == NULL || strlcpy(buf, value, size) < size)
 		return true;
 	log_event(request->id, "helper-failed", "%s of %s is too long", key,
-	    request->login);
+	    user);
 	return false;
 }
 
@@ -171,7 +171,7 @@ take_words(const struct auth_request *request, struct auth_result *result)
 	if (size != NULL && (!conf_size(size, &result->max_size) ||
 	    result->max_size == 0)) {
 		log_event(request->id, "helper-failed", "MAXSIZE of %s is no "
-		    "size", request->login);
+		    "size", result->user);
 		return false;
 	}
 	result->relay_token = kind != NULL && strcmp(kind, "token") == 0;
@@ -181,10 +181,10 @@ take_words(const struct auth_request *request, struct auth_result *result)
 		    "neither password nor token", result->user);
 		return false;
 	}
-	return take_word(request, "SENDERS", result->senders,
-	    sizeof(result->senders)) && take_word(request, "RELAY",
-	    result->relays, sizeof(result->relays)) &&
-	    take_word(request, "RELAY_CREDENTIALS",
+	return take_word(request, result->user, "SENDERS", result->senders,
+	    sizeof(result->senders)) && take_word(request, result->user,
+	    "RELAY", result->relays, sizeof(result->relays)) &&
+	    take_word(request, result->user, "RELAY_CREDENTIALS",
 	    result->relay_credentials, sizeof(result->relay_credentials));
 }
 

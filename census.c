@@ -26,6 +26,7 @@ struct census {
 };
 
 static struct census *census;
+static pid_t self;		/* the nursery that counts */
 
 int
 census_make(void)
@@ -46,6 +47,7 @@ census_open(int fd)
 	    madvise(census, sizeof(*census), MADV_DONTFORK) == -1)
 		fatal("census: %s", strerror(errno));
 	close(fd);
+	self = getpid();
 }
 
 void
@@ -60,7 +62,7 @@ census_add(pid_t pid, const char *client)
 		none = 0;
 		if (!atomic_compare_exchange_strong(&place->pid, &none, pid))
 			continue;
-		place->nursery = getpid();
+		place->nursery = self;
 		strlcpy(place->client, client, sizeof(place->client));
 		used = atomic_load(&census->used);
 		while (used <= i && !atomic_compare_exchange_weak(
@@ -77,7 +79,7 @@ census_remove(pid_t pid)
 
 	for (i = 0; i < used; i++)
 		if (atomic_load(&census->places[i].pid) == pid &&
-		    census->places[i].nursery == getpid())
+		    census->places[i].nursery == self)
 			atomic_store(&census->places[i].pid, 0);
 }
 
@@ -85,7 +87,7 @@ census_remove(pid_t pid)
 static bool
 is_stale(const struct place *place, pid_t *alive)
 {
-	if (place->nursery == getpid() || place->nursery == *alive)
+	if (place->nursery == self || place->nursery == *alive)
 		return false;
 	if (kill(place->nursery, 0) == -1 && errno == ESRCH)
 		return true;

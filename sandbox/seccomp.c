@@ -98,6 +98,7 @@ static const struct call fetching[] = {
 	ANY(recvfrom),
 	ANY(getsockname), ANY(getpeername),
 	ANY(getsockopt), ANY(setsockopt),
+	/* how it wakes itself, by its version */
 	ANY(socketpair), ANY(pipe), ANY(pipe2), ANY(eventfd2),
 	ANY(fcntl),
 	ANY(rt_sigaction), ANY(rt_sigprocmask),	/* it guards against SIGPIPE */
