@@ -104,7 +104,8 @@ class Seized:
             return None
         if words[0] != "frame":
             return "nothing"
-        return int(words[1]), int(words[2]), bytes.fromhex(words[5])
+        return (int(words[1]), int(words[2]),
+                bytes.fromhex(words[5] if len(words) > 5 else ""))
 
     def ask(self, kind, payload=b"", **how):
         self.send("m", kind, payload, **how)
