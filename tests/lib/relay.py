@@ -70,6 +70,8 @@ class Message:
 class Relay:
     """Listens as soon as it exists; stop() ends every connection."""
 
+    connection = None           # the class of its connections, if another
+
     def __init__(self, directives=(), port=0, pki=None, on_event=None):
         self.script = Script(directives)
         self.pki = pki
@@ -116,7 +118,7 @@ class Relay:
                 self.connections += 1
                 number = self.connections
                 self.open[number] = sock
-            Connection(self, sock, number).start()
+            (self.connection or Connection)(self, sock, number).start()
 
     def stop(self):
         self.stopped = True

@@ -1,0 +1,158 @@
+"""The relay and the IMAP server of the model test: tests/lib/relay.py with a
+script for each session, which remembers what it said about whom."""
+import base64
+import re
+import threading
+
+from relay import Connection, Relay
+from script import Script
+
+TOKEN = re.compile(r"s\d+t\d+")
+SOFT = re.compile(r"(reply|lines \d+) [45]\d\d[ -][45]\.\d+\.\d+ [ -~]*$")
+
+
+def is_soft(step, action, argument):
+    """A refusal in good form, after which all goes on as before."""
+    if action == "delay" and float(argument) < 0.6:
+        return True
+    if action == "slow":
+        return True
+    good = step in ("mail", "rcpt", "data", "bdat", "end", "vrfy")
+    return good and "421" not in argument and bool(
+        SOFT.match(action + " " + argument))
+
+
+class ModelConnection(Connection):
+    """Knows whose transaction it is: by the token in MAIL or RCPT."""
+
+    token = ""
+    failed = False              # a chunk was refused: so are the others
+    hard = False                # something was done that is not SMTP
+
+    def forget(self):
+        super().forget()
+        self.failed = False
+
+    def note(self, argument):
+        """MAIL's, or if it has none the first RCPT's."""
+        found = TOKEN.search(argument)
+        if not self.token and found:
+            self.token = found.group()
+
+    def answer(self, step, usual=None, before=None):
+        self.relay.local.connection = self
+        if usual is not None and step == "end":
+            usual = "250 2.0.0 took " + self.token
+        return super().answer(step, usual, before)
+
+    def body_reader(self):
+        self.relay.local.connection = self
+        return super().body_reader()
+
+    def do_mail(self, argument):
+        self.token = ""
+        self.note(argument)
+        super().do_mail(argument)
+
+    def do_rcpt(self, argument):
+        """Remembers what was said of each recipient."""
+        self.note(argument)
+        said = []
+        plain = self.answer
+
+        def answer(step, usual):
+            address = re.search("<([^>]*)>", argument).group(1)
+            out = plain(step, usual + " " + address, said.append)
+            with self.relay.lock:
+                self.relay.rcpts.setdefault(address, []).append(
+                    said[0] if said else b"")
+            return out
+
+        self.answer = answer
+        try:
+            super().do_rcpt(argument)
+        finally:
+            del self.answer
+
+    def do_bdat(self, argument):
+        if self.failed:
+            size = int(argument.split()[0])
+            while len(self.buffer) < size:
+                self.fill()
+            del self.buffer[:size]
+            self.sock.sendall(b"503 5.5.1 A chunk failed\r\n")
+            return
+        super().do_bdat(argument)
+        if self.chunks is None and not argument.endswith("LAST"):
+            self.failed = True
+
+    def end(self, message):
+        message.whole = True
+        message.token = self.token
+        message.link = self
+        super().end(message)
+
+
+class ModelRelay(Relay):
+    connection = ModelConnection
+
+    def __init__(self, directives, **more):
+        self.local = threading.local()
+        self.base = list(directives)
+        self.begin([])
+        super().__init__(directives, **more)
+
+    def begin(self, directives):
+        """The next session's script, and nothing that was before."""
+        self.script = Script(self.base + directives)
+        self.counts, self.rcpts = {}, {}
+        self.commands, self.messages, self.fired = [], [], []
+        self.violations = []
+
+    def actions(self, step):
+        connection = getattr(self.local, "connection", None)
+        token = connection.token if connection else ""
+        out = []
+        for action, argument in super().actions(step):
+            hard = not is_soft(step, action, argument)
+            with self.lock:
+                self.fired.append((step, self.counts[step], action, argument,
+                                   token, hard))
+            if connection and hard:
+                connection.hard = True
+            out.append((action, argument.replace("%T", token)))
+        return out
+
+    @property
+    def was_hard(self):
+        return any(f[-1] for f in self.fired)
+
+
+class Contents:
+    """What URLs name: a step of imapd.Script, by the UID of the URL."""
+
+    def __init__(self):
+        self.of = {}            # UID: (octets, fault)
+
+    def __call__(self, client):
+        uid = int(re.search(rb"UID=(\d+)", client.url).group(1))
+        data, fault = self.of.get(uid, (b"", "nil"))
+        start = client.fill(b"* URLFETCH %U ")
+        if fault == "no":
+            client.send(client.fill(b"%T NO not now\r\n"))
+        elif fault == "nil":
+            client.send(start + client.fill(b"NIL\r\n%T OK done\r\n"))
+        elif fault == "garbage":
+            client.send(b"what?\r\n" * 3)
+            client.sock.shutdown(2)
+        else:
+            client.send(start + b"~{%d}\r\n" % len(data))
+            if fault == "half":
+                client.send(data[:len(data) // 2])
+                client.sock.shutdown(2)
+                return
+            client.send(data + client.fill(b"\r\n%T OK done\r\n"))
+
+
+def plain(user, word):
+    return base64.b64encode(b"\0%s\0%s" % (user, word))
