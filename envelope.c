@@ -205,14 +205,12 @@ vrfy(const char *arg, size_t n)
 		mta_put(&relay.mta, "VRFY %.*s", (int)n, arg);
 }
 
-/* What is under way is given up; an answer to RSET itself tells nothing. */
-static void
-rset(enum relay_verb verb)
+/* An answer to RSET itself tells nothing. */
+void
+envelope_reset(void)
 {
-	struct pending *p = pending_add(verb);
 	bool begun = relay.state == TRANSFER_BODY;
 
-	pending_answer(p, R_DONE, NULL);
 	transfer_abort();
 	if (relay.mail && relay.maildir == NULL && relay.route != NULL &&
 	    !begun) {
@@ -242,7 +240,8 @@ one_command(enum relay_verb verb, const char *arg, size_t n)
 	case RELAY_RSET:
 	case RELAY_RSET_SILENT:
 		pending_answer_all();
-		rset(verb);
+		pending_answer(pending_add(verb), R_DONE, NULL);
+		envelope_reset();
 		break;
 	default:
 		relay_violation("unknown command");

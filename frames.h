@@ -54,8 +54,8 @@ enum frame_type {
 	O_CAPABILITIES,	/* a struct report, see order.h */
 
 	/* session -> relay */
-	E_HELLO,	/* outside a transaction: str EHLO name, str TLS
-			   version, str TLS cipher */
+	E_HELLO,	/* ends a transaction: str EHLO name, str TLS version,
+			   str TLS cipher */
 	E_COMMANDS,	/* repeated: u8 verb, bytes argument */
 	E_BODY,		/* octets of the message; flag FRAME_LAST at its end */
 	/* relay -> session: one for each command and one for each message;

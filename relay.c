@@ -86,8 +86,7 @@ hello(const struct frame *frame)
 {
 	struct unpack unpack;
 
-	if (relay.mail || relay.state != TRANSFER_NONE)
-		relay_violation("hello amid a transaction");
+	envelope_reset();	/* the RSET of a second EHLO comes behind it */
 	unpack_start(&unpack, frame->data, frame->len);
 	unpack_string(&unpack, relay.helo, sizeof(relay.helo));
 	unpack_string(&unpack, relay.tls_version, sizeof(relay.tls_version));

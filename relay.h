@@ -103,6 +103,7 @@ void parameters_put_rcpt(const char *address, const struct rcpt_params *);
 
 /* envelope.c */
 void envelope_commands(const struct frame *);
+void envelope_reset(void);	/* what is under way is given up */
 
 /* transfer.c */
 void transfer_body(const char *, size_t, bool last);
