@@ -2,6 +2,8 @@
 took. Each complaint is a line of text."""
 import re
 
+REFUSAL = re.compile(rb"([45]\d\d-[^\n]*\n)*[45]\d\d [^\n]*\n")
+
 
 class Judge:
     def __init__(self, plan, player, relay, log):
@@ -161,6 +163,8 @@ class Judge:
         self.forget()
 
     def outcome(self, h):
+        if h.item.mail.spoiled:
+            return
         codes = self.codes_of(h.item.mail, self.sender)
         if h.code[0] == "2":
             self.told_good(h)
@@ -176,7 +180,8 @@ class Judge:
             self.say("250, but the relay has not taken it", h)
         if self.codes_of(h.item.mail, self.sender):
             self.say("250 to what is to be refused", h)
-        if self.mail not in h.text:
+        # an early answer of a relay is one too many, by which others shift
+        if self.mail not in h.text and not (took and took[0].link.hard):
             self.say("the relay did not say that", h)
         if took and sorted(self.addresses(took[0])) != sorted(self.good):
             self.say("recipients: the relay has %s, the client knows of %s" %
@@ -208,6 +213,7 @@ class Judge:
 
     def on_burl(self, h):
         if h.code == "502":     # not offered while no relay is known
+            h.item.mail.spoiled = True  # and so not all of it comes
             return
         self.on_chunk(h)
 
@@ -239,8 +245,9 @@ class Judge:
             if m.completed and not m.link.hard and told != "250":
                 if told or not self.gone():
                     self.say("the relay took it", h)
-            elif not m.completed and not m.link.hard:
-                continue        # refused, in good form; see outcome()
+            elif not m.completed and REFUSAL.match(m.answer):
+                if told == "250":
+                    self.say("the relay has refused it", h)
             elif told != "250" and not self.gone() and not (
                     told == "451" and ("" if null else m.token) in unknown):
                 self.say("taken, perhaps, and not told so, the relay %s %r" %
@@ -263,9 +270,9 @@ class Judge:
                 self.say("half a message was delivered", h)
             mail = h.item.mail
             sender = re.search("<(.*?)>", m.sender).group(1).encode()
-            if self.codes_of(mail, sender):
+            if self.codes_of(mail, sender) and not mail.spoiled:
                 self.say("delivered, what is to be refused", h)
-            why = mail.differs(m.data, sender)
+            why = None if mail.spoiled else mail.differs(m.data, sender)
             if why:
                 self.say("altered, " + why, h)
             sent = [x.item.address for x in self.heard if x.begun and

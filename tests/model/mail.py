@@ -20,6 +20,7 @@ class Mail:
         self.raw = self.rest = self.own = b""
         self.codes = set()
         self.eight_bit = self.nul = False
+        self.spoiled = False    # not all of it was taken for content
         self.authors = None     # of From, None: not asked for, []: no From
 
     def authors_field(self, sender):
@@ -225,6 +226,8 @@ def make(rng, sender, max_size):
     mail.rest = kept + blank + mend(text)
     if len(ENDS.findall(mail.raw)) != (head + text).count(b"\n"):
         mail.raw = b""          # CR and LF have met
+    if not text and not mail.raw.endswith(b"\r\n"):
+        mail.raw = b""          # what DATA adds would be the empty line
     if mail.nul:
         mail.codes.add("554")
     if len(mail.raw) > max_size - 1000:
