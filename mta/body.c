@@ -104,8 +104,9 @@ mta_body_begin(struct mta *mta)
 	if (status == MTA_OK)
 		status = mta_answer(mta);
 	if (status == MTA_OK && mta->answer.code / 100 == 2)
-		return MTA_GARBAGE;
-	mta->in_data = status == MTA_OK && mta->answer.code == 354;
+		status = MTA_GARBAGE;
+	/* it may still say 354: then QUIT would be content */
+	mta->in_data = status != MTA_OK || mta->answer.code == 354;
 	return status;
 }
 
