@@ -13,6 +13,9 @@ class Judge:
         self.wrong = list(player.trouble)
         self.whole = [m for m in relay.messages if getattr(m, "whole", 0)]
         self.strict = not relay.was_hard
+        # a reply too many: the following ones belong to others than it seems
+        self.stray = any(f[3].endswith("stray") or f[:1] + f[2:3] ==
+                         ("body", "reply") for f in relay.fired)
         offers = relay.script.offers
         self.eight_bit = offers("8BITMIME")
         self.session = self.number = 0
@@ -26,8 +29,9 @@ class Judge:
         self.replies()
         self.messages()
         self.taken()
-        self.wrong += ["the relay complains: " + v
-                       for v in self.relay.violations]
+        if not self.stray:
+            self.wrong += ["the relay complains: " + v
+                           for v in self.relay.violations]
         return self.wrong
 
     # the dialogue
@@ -39,7 +43,8 @@ class Judge:
             return
         last = words[-1].code if words else ""
         bad = [h for h in words if h.code[0] == "5"]
-        if last == "221" or self.plan.leave:
+        if last == "221" or self.plan.leave or (
+                last == "530" and words[-1].item.size > 65536):
             return
         if last != "421" or len(bad) < 9:
             self.say("the server closed", words[-1] if words else None)
@@ -130,7 +135,7 @@ class Judge:
         if self.mail == "any" and all_said is not None:
             self.mail = h.item.token
         if h.code == "250":
-            if not said or said[:1] != b"2":
+            if (not said or said[:1] != b"2") and not self.stray:
                 self.say("the relay has not accepted %r" % said, h)
             if h.item.address not in h.text and not self.relay.was_hard:
                 self.say("another's reply", h)
