@@ -66,6 +66,7 @@ class Judge:
     def forget(self):
         self.mail, self.good, self.sender = None, [], b""
         self.chunked = self.failed = False
+        self.part = None        # the message whose chunks come
 
     def must(self, h, *codes):
         if not any(h.code.startswith(c) for c in codes):
@@ -201,7 +202,9 @@ class Judge:
         if not self.body_is_welcome() or self.failed:
             self.must(h, "5", "4")
             return
-        self.chunked = True
+        if self.part not in (None, h.item.mail):
+            h.item.mail.spoiled = True  # an end of another was refused
+        self.chunked, self.part = True, h.item.mail
         if h.item.last:
             self.outcome(h)
             self.forget()
@@ -210,7 +213,7 @@ class Judge:
         if h.code[0] != "2":
             self.failed = True
             if self.strict and not self.soft(h) and h.code not in codes and \
-                    not h.item.fault:
+                    not h.item.fault and not h.item.mail.spoiled:
                 self.say("a good chunk", h)
         elif h.item.kind == "chunk" and \
                 h.text != "250 2.0.0 %d octets received" % h.item.size:
