@@ -1,0 +1,111 @@
+"""What the drivers of faults.t share."""
+import concurrent.futures
+import os
+import re
+import threading
+
+from common_driver import (House, Unexpected, children, daemon, expect,  # noqa
+                           reply, report, say, talk, wait, write)
+from imapd import Imapd, Script
+
+HEAD = b"From: alice@example.org\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n" \
+    b"Message-ID: <1@example.org>\r\n\r\n"
+making = threading.Lock()
+
+
+class Place:
+    """Makes houses with an IMAP server, for several threads."""
+
+    def __init__(self, build, scratch):
+        self.build, self.scratch = build, scratch
+        self.login = write(scratch + "/login", "submit pw\n")
+
+    def imapd(self, **script):
+        d = Imapd(Script(**script))
+        d.__enter__()
+        return d
+
+    def house(self, name, config=(), relay=(), imapd=None, **more):
+        lines = ["tls optional", "auth-tries 10"] + list(config)
+        if imapd:
+            lines.append("imap imap://127.0.0.1:%d login %s" % (imapd.port,
+                                                               self.login))
+        with making:
+            h = House(self.build, self.scratch, lines, relay, name, **more)
+        return h
+
+
+def url(imapd):
+    return "imap://alice@127.0.0.1:%d/INBOX/;UID=1;URLAUTH=submit+alice:" \
+        "internal:%s" % (imapd.port, "0123456789abcdef" * 2)
+
+
+def content(client):
+    """A step of imapd: a message."""
+    client.send(client.fill(b"* URLFETCH %U ") + b"~{%d}\r\n" % len(HEAD) +
+                HEAD + client.fill(b"\r\n%T OK done\r\n"))
+
+
+def monitor_of(h):
+    return h.daemon.process.pid
+
+
+def nursery_of(h):
+    """The oldest child: it was born before all others."""
+    return children(monitor_of(h))[0]
+
+
+def at_rest(h, seconds=8):
+    """Only monitor and nursery are there, and no connection of the relay."""
+    def quiet():
+        pids = children(monitor_of(h))
+        return len(pids) == 1 and not children(pids[0]) and not h.relay.open
+
+    return wait(seconds, quiet)
+
+
+def descriptors(h):
+    return [len(os.listdir("/proc/%d/fd" % p))
+            for p in (monitor_of(h), nursery_of(h))]
+
+
+def message(c, body=b"text\r\n"):
+    """By DATA; the last line of the last reply."""
+    for line in "MAIL FROM:<alice@example.org>", "RCPT TO:<bob@example.net>":
+        talk(c, line, "250")
+    talk(c, "DATA", "354")
+    c.send(HEAD + body + b".\r\n")
+    return reply(c)[-1]
+
+
+def serves(h, wrong, what="the service"):
+    """A message by a client that comes now."""
+    before = len(h.relay.completed)
+    try:
+        c = h.login(how="plain")
+        got = message(c)
+        talk(c, "QUIT", "221")
+    except Exception as e:
+        got = "%s: %s" % (type(e).__name__, e)
+    if not got.startswith("250") or len(h.relay.completed) != before + 1:
+        wrong.append("%s does not serve: %s; log: %s" % (
+            what, got, " | ".join(h.log_tail(5))))
+
+
+def many(cases, at_once=8):
+    """Runs them, so many at a time; what one raises is its failure."""
+    def run(case):
+        name, act = case
+        wrong = []
+        try:
+            act(wrong)
+        except Exception as e:
+            wrong.append("%s: %s" % (type(e).__name__, e))
+        report(not wrong, name, *wrong)
+
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(run, cases))
+
+
+def kind_of(text):
+    return re.sub(r"\W+", " ", text).strip()
