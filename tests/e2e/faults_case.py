@@ -1,7 +1,6 @@
 """What the drivers of faults.t share."""
 import concurrent.futures
 import os
-import re
 import threading
 
 from common_driver import (House, Unexpected, children, daemon, expect,  # noqa
@@ -58,6 +57,8 @@ def nursery_of(h):
 def at_rest(h, seconds=8):
     """Only monitor and nursery are there, and no connection of the relay."""
     def quiet():
+        if not h.daemon.alive():
+            return True
         pids = children(monitor_of(h))
         return len(pids) == 1 and not children(pids[0]) and not h.relay.open
 
@@ -106,6 +107,3 @@ def many(cases, at_once=8):
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         list(pool.map(run, cases))
 
-
-def kind_of(text):
-    return re.sub(r"\W+", " ", text).strip()

@@ -1,0 +1,382 @@
+"""Cases of faults.t: each process ended or stopped at each step, the relay
+gone at each octet, helpers that misbehave, a disk that is full."""
+import base64
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+
+from common_driver import (begin, children, daemon, end, expect, reply,
+                           say, skip, talk, wait, write)
+from faults_case import (HEAD, Place, at_rest, content, many, message,
+                         monitor_of, nursery_of, serves, url)
+
+BUILD, T = begin("faults")
+PLACE = Place(BUILD, T)
+STEPS = ["greeting", "ehlo", "auth", "mail", "rcpt", "data", "body", "dot",
+         "end", "burl"]
+PLAIN = "AUTH PLAIN " + base64.b64encode(b"\0alice\0alicepw").decode()
+
+
+class Walk:
+    """A client that goes to a step, and on from there."""
+
+    def __init__(self, h, imapd):
+        self.h, self.imapd = h, imapd
+        self.c = None
+
+    def greeting(self):
+        self.c = self.h.dial("plain", patience=20)
+
+    def ehlo(self):
+        talk(self.c, "EHLO client.example.net", "250")
+
+    def auth(self):
+        talk(self.c, PLAIN, "235")
+
+    def mail(self):
+        talk(self.c, "MAIL FROM:<alice@example.org>", "250")
+
+    def rcpt(self):
+        talk(self.c, "RCPT TO:<bob@example.org>", "250")
+
+    def data(self):
+        talk(self.c, "DATA", "354")
+
+    def body(self):
+        self.c.send(HEAD + b"x" * 70 + b"\r\n")
+
+    def dot(self):
+        self.c.send((b"y" * 70 + b"\r\n") * 1500)
+
+    def end(self):
+        """The relay thinks for half a second."""
+        self.c.send(b".\r\n")
+        wait(5, lambda: self.h.relay.counts.get("end"))
+
+    def finish(self):
+        expect(self.c, "250")
+        talk(self.c, "QUIT", "221")
+
+    def go(self, first, last):
+        for step in STEPS[first:last]:
+            if step != "burl":
+                getattr(self, step)()
+
+
+def pid_of(h, role):
+    monitor, nursery = monitor_of(h), nursery_of(h)
+    born = children(nursery)
+    helpers = children(monitor)[1:]
+    return {"monitor": monitor, "nursery": nursery,
+            "session": born[0] if born else None,
+            "relay": born[1] if len(born) > 1 else None,
+            "imapfetch": helpers[0] if helpers else None}[role]
+
+
+def killed(role, step, number, imapd):
+    """Ended at that step; what the client hears next is a 451, a 421 or a
+    close, and never that the message was taken if it was not."""
+    lives = role in ("session", "relay", "imapfetch")
+
+    def act(wrong):
+        # session and relay: the same half second for a message's answer
+        h = PLACE.house("%s %s" % (role, step), ["relay-timeout 2s"],
+                        ["end#1 delay 0.5"], imapd)
+        h.daemon.launch()
+        try:
+            h.dial("plain").hang_up()
+            at_rest(h)
+            w = Walk(h, imapd)
+            w.go(0, STEPS.index(step) + 1)
+            pid = pid_of(h, role)
+            if pid is None:
+                raise RuntimeError("there is no %s" % role)
+            os.kill(pid, number)
+            if number == signal.SIGSTOP:
+                time.sleep(.3)
+                os.kill(pid, signal.SIGCONT)
+                w.go(STEPS.index(step) + 1, 9)
+                w.finish()
+            else:
+                heard = after(w, step)
+                judge(h, role, step, heard, wrong)
+            if lives or number == signal.SIGSTOP:
+                serves(h, wrong)
+            else:
+                over(h, wrong)
+        finally:
+            stop(h, wrong, lives or number == signal.SIGSTOP)
+
+    name = "%s at %s: %s" % (signal.Signals(number).name, step, role)
+    return name, act
+
+
+def after(w, step):
+    """The client goes on, and says what it heard until it was refused."""
+    heard = []
+    try:
+        w.go(STEPS.index(step) + 1, 9)
+        heard.append(reply(w.c)[-1])
+        # what was lost is one transaction, not the session
+        heard.append(message(w.c))
+    except Exception as e:
+        heard.append("no: %s" % e)
+    if not w.c.left:
+        w.c.hang_up()
+    return heard
+
+
+def judge(h, role, step, heard, wrong):
+    wait(3, lambda: not h.relay.open)
+    taken = len(h.relay.completed)
+    told = sum(x.startswith("250") for x in heard)
+    gone = role in ("session", "monitor") and step == "end"
+    unknown = "may have been accepted" in str(heard)
+    if told > taken or (taken > told and not gone and not unknown):
+        wrong.append("told %d, taken %d: %s" % (told, taken, heard))
+    if heard[0].startswith("no: nothing"):
+        wrong.append("no reply and no close: %s" % heard)
+    if role == "relay" and not re.search("451|503", heard[0]):
+        wrong.append("no 451: %s" % heard)
+    for m in h.relay.completed:
+        if not m.data.endswith((b"y" * 70 + b"\r\n") * 1500) and \
+                not m.data.endswith(b"text\r\n"):
+            wrong.append("half a message was delivered")
+
+
+def over(h, wrong):
+    """Without monitor or nursery there is no service, nor anything left."""
+    if not wait(15, lambda: not daemon.members(monitor_of(h))):
+        wrong.append("processes that stay: %s" %
+                     daemon.members(monitor_of(h)))
+
+
+def stop(h, wrong, alive):
+    for c in h.clients:
+        if not c.left:
+            c.hang_up()
+    if alive:
+        wrong += [x for x in h.daemon.stop() if not
+                  re.search("child-died|log line is too long", x)]
+    else:
+        h.daemon.kill()
+    h.relay.stop()
+
+
+def kills(imapd):
+    out = []
+    for number in signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP:
+        for step in STEPS[:9]:
+            out.append(killed("session", step, number, imapd))
+        for step in STEPS[3:9]:
+            out.append(killed("relay", step, number, imapd))
+        for role in "nursery", "monitor":
+            for step in "greeting", "rcpt", "body", "end":
+                out.append(killed(role, step, number, imapd))
+    return out
+
+
+def imapfetch_dies(number):
+    def act(wrong):
+        started = []
+
+        def slow(client):
+            started.append(1)
+            time.sleep(.6)
+            content(client)
+
+        d = PLACE.imapd(urlfetch=slow)
+        h = PLACE.house("imapfetch", [], [], d)
+        h.daemon.launch()
+        try:
+            c = h.envelope(how="plain", patience=20)
+            c.send(b"BURL %s LAST\r\n" % url(d).encode())
+            wait(5, lambda: started)
+            os.kill(pid_of(h, "imapfetch"), number)
+            if number == signal.SIGSTOP:
+                time.sleep(.3)
+                os.kill(pid_of(h, "imapfetch"), signal.SIGCONT)
+            got = reply(c)[-1]
+            good = "250" if number == signal.SIGSTOP else "451 4.4.1"
+            if not got.startswith(good):
+                wrong.append(got)
+            if len(h.relay.completed) != got.startswith("250"):
+                wrong.append("the relay took %d" % len(h.relay.completed))
+            talk(c, "MAIL FROM:<alice@example.org>", "250")
+            talk(c, "RCPT TO:<bob@example.org>", "250")
+            talk(c, "BURL %s LAST" % url(d), "250")
+            serves(h, wrong)
+        finally:
+            stop(h, wrong, True)
+    return "%s at BURL: imapfetch" % signal.Signals(number).name, act
+
+
+def helper(name, script, wanted, seconds):
+    def act(wrong):
+        program = write(T + "/" + name.replace(" ", "-"), script, 0o755)
+        real = "%s/checkpassword-file %s/users" % (BUILD, T)
+        h = PLACE.house(name, ["auth %s %s" % (program, real)])
+        h.daemon.launch()
+        try:
+            c = h.dial("plain", patience=30)
+            talk(c, "EHLO x", "250")
+            began = time.monotonic()
+            c.send(b"AUTH PLAIN " + base64.b64encode(b"\0bad\0word") +
+                   b"\r\n")
+            time.sleep(.5)
+            serves(h, wrong, "meanwhile the service")
+            got = reply(c)[-1]
+            if not got.startswith(wanted):
+                wrong.append(got)
+            if time.monotonic() - began > seconds:
+                wrong.append("after %.0f s" % (time.monotonic() - began))
+            talk(c, "QUIT", "221")
+            if not at_rest(h):
+                wrong.append("left: %s" % children(monitor_of(h)))
+        finally:
+            stop(h, wrong, True)
+    return "a helper that %s: %s, and others are served" % (name, wanted), act
+
+
+# The login `bad` is for what is to be tried, all others are real ones.
+HELPER = """#!/usr/bin/env python3
+import os, signal, sys, time
+data = os.read(3, 512)
+if data.startswith(b"bad\\0"):
+    %s
+r, w = os.pipe()
+os.write(w, data)
+os.close(w)
+os.dup2(r, 3)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def helpers():
+    big = "for _ in range(%s): os.write(%d, b'x' * 60000)"
+    return [
+        helper("hangs", HELPER % "time.sleep(60)", "454", 24),
+        helper("crashes", HELPER % "os.kill(os.getpid(), signal.SIGSEGV)",
+               "454", 5),
+        helper("leaves a child that hangs", HELPER %
+               "os.fork() and os._exit(1); time.sleep(60)", "535", 24),
+        helper("stops", HELPER % "os.kill(os.getpid(), signal.SIGSTOP)",
+               "454", 24),
+        helper("floods descriptor 4", HELPER % big % ("10**9", 4), "454", 24),
+        helper("says 3 MB on descriptor 4 and yes", HELPER %
+               (big % ("50", 4) + "\n    os._exit(0)"), "454", 8),
+        helper("floods its standard error output", HELPER %
+               (big % ("20", 2) + "\n    os._exit(1)"), "535", 8)]
+
+
+def full_disk(wrong):
+    """A Maildir on a file system of 300 KB."""
+    where = T + "/small"
+    os.mkdir(where)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k,mode=777",
+                       "none", where], capture_output=True).returncode:
+        skip("a Maildir on a full disk", "nothing can be mounted here")
+        return
+    os.mkdir(where + "/box")
+    os.chmod(where + "/box", 0o777)
+    h = PLACE.house("full disk", ["relay maildir://%s/box" % where])
+    h.daemon.launch()
+    try:
+        c = h.login(how="plain")
+        for body, start in ((b"a\r\n", "250"),
+                            ((b"x" * 70 + b"\r\n") * 9000, "452 4.3.1"),
+                            (b"b\r\n", "250"),
+                            ((b"x" * 70 + b"\r\n") * 9000, "452 4.3.1")):
+            got = message(c, body)
+            if not got.startswith(start):
+                wrong.append("wanted %s, got %s" % (start, got))
+        talk(c, "QUIT", "221")
+        new, tmp = (os.listdir(where + "/box/" + d) for d in ("new", "tmp"))
+        if len(new) != 2 or tmp:
+            wrong.append("new %s, tmp %s" % (new, tmp))
+    finally:
+        stop(h, wrong, True)
+        subprocess.run(["umount", "-l", where])
+
+
+def octets(how, part, of):
+    """The relay is gone before each octet of what it would get."""
+    def act(wrong):
+        h = PLACE.house("octets", ["relay-timeout 5s"], ["tolerant"])
+        h.daemon.launch()
+        try:
+            h.dial("plain").hang_up()
+            at_rest(h)
+            c = h.login(how="plain", patience=10)
+            for at in range(part, 700, of):
+                one_octet(h, c, how, at, wrong)
+                if wrong:
+                    break
+            h.relay.connection = None
+            for s in list(h.relay.open.values()):
+                with contextlib.suppress(OSError):
+                    s.shutdown(2)
+            serves(h, wrong)
+        finally:
+            stop(h, wrong, True)
+    return "the relay %ss before each octet, %d of %d" % (
+        how, part + 1, of), act
+
+
+def one_octet(h, c, how, at, wrong):
+    """Its connection ends when it has read that many."""
+    before, left = len(h.relay.completed), [at]
+    plain_fill = CONNECTION.fill
+
+    def fill(self, size=65536):
+        if self.relay is not h.relay or left[0] is None:
+            return plain_fill(self, size)
+        if left[0] <= 0:
+            left[0] = None
+            getattr(self, how)()
+        data = self.sock.recv(min(size, left[0]))
+        if not data:
+            self.drop()
+        left[0] -= len(data)
+        self.buffer += data
+
+    h.relay.connection = type("Octets", (CONNECTION,), {"fill": fill})
+    for s in list(h.relay.open.values()):
+        with contextlib.suppress(OSError):
+            s.shutdown(2)       # the next MAIL calls anew
+    wait(2, lambda: not h.relay.open)
+    said = []
+    for line in ("MAIL FROM:<alice@example.org>", "RCPT TO:<bob@example.net>",
+                 "DATA"):
+        said.append(say(c, line))
+        if said[-1][0] not in "23":
+            break
+    if said[-1].startswith("354"):
+        c.send(HEAD + b"text\r\n.\r\n")
+        said.append(reply(c)[-1])
+    taken = len(h.relay.completed) - before
+    if not re.match("250|451 4", said[-1]) or \
+            taken != said[-1].startswith("250"):
+        wrong.append("octet %d: %s, %d taken" % (at, said, taken))
+    say(c, "RSET")
+
+
+def main():
+    global CONNECTION
+    import relay
+    CONNECTION = relay.Connection
+    imapd = PLACE.imapd(urlfetch=content)
+    cases = helpers() + [("a Maildir on a full disk: 452, and no file is "
+                          "left", full_disk)]
+    cases += [octets("reset", i, 12) for i in range(3)]
+    cases += [octets("drop", i, 12) for i in range(3, 6)]
+    cases += [imapfetch_dies(s) for s in (signal.SIGKILL, signal.SIGSEGV,
+                                          signal.SIGSTOP)]
+    many(cases + kills(imapd), 12)
+
+
+main()
+end()
