@@ -256,7 +256,7 @@ class Judge:
                 if told or not self.gone():
                     self.say("the relay took it", h)
             elif not m.completed and REFUSAL.match(m.answer):
-                if told == "250":
+                if told == "250" and not self.stray:
                     self.say("the relay has refused it", h)
             elif told != "250" and not self.gone() and not self.stray and \
                     not (
