@@ -56,6 +56,25 @@ def clean_up():
     daemon.kill_all()
 
 
+def is_open(path):
+    """All may go there."""
+    while path != "/":
+        if not os.stat(path).st_mode & 0o001:
+            return False
+        path = os.path.dirname(path)
+    return True
+
+
+def copy_programs(source, target):
+    for where, _, names in os.walk(source):
+        for name in names:
+            path = os.path.join(where, name)
+            if os.access(path, os.X_OK):
+                to = os.path.join(target, os.path.relpath(path, source))
+                os.makedirs(os.path.dirname(to), exist_ok=True)
+                shutil.copy2(path, to)
+
+
 def begin(prefix):
     """The directory of the binaries, and a scratch directory with users and
     certificates; it and all processes are gone at the end, however it comes."""
@@ -73,6 +92,10 @@ def begin(prefix):
         signal.signal(s, lambda *a: sys.exit(1))
     pki.make(scratch)
     daemon.write_users(os.path.join(scratch, "users"))
+    if os.getuid() == 0 and not is_open(build):
+        # some programs run as somebody else, who could not reach them
+        copy_programs(build, os.path.join(scratch, "build"))
+        build = os.environ["BUILD"] = os.path.join(scratch, "build")
     return build, scratch
 
 
