@@ -35,6 +35,7 @@ static struct {
 	struct socket_set sockets;
 	int monitor;
 	bool serving, stopping;
+	bool out_of_breath;	/* accepts nothing for a moment */
 	struct child *children;
 	size_t n, size;
 } nursery;
@@ -293,8 +294,14 @@ accept_some(size_t i)
 		/* getpeername(2) would not know of one that has gone again */
 		fd = accept4(nursery.sockets.listening[i],
 		    (struct sockaddr *)&ss, &len, SOCK_CLOEXEC);
-		if (fd == -1)
+		if (fd == -1) {
+			/* no descriptor or memory now: it would tell us so
+			   again and again */
+			nursery.out_of_breath = errno == EMFILE ||
+			    errno == ENFILE || errno == ENOBUFS ||
+			    errno == ENOMEM;
 			return;
+		}
 		welcome(fd, &ss, nursery.sockets.tls[i]);
 	}
 }
@@ -453,7 +460,9 @@ hear_monitor(void)
 _Noreturn static void
 nursery_loop(void)
 {
+	static const struct timespec breath = { 0, 100 * 1000 * 1000 };
 	struct pollfd fds[1 + SOCKETS_MAX];
+	const struct timespec *wait;
 	sigset_t waiting;
 	size_t i, n;
 
@@ -465,12 +474,15 @@ nursery_loop(void)
 			_exit(0);
 		fds[0] = (struct pollfd){ .fd = nursery.monitor,
 		    .events = POLLIN };
-		n = nursery.serving ? nursery.sockets.n : 0;
+		n = nursery.serving && !nursery.out_of_breath ?
+		    nursery.sockets.n : 0;
+		wait = nursery.out_of_breath ? &breath : NULL;
+		nursery.out_of_breath = false;
 		for (i = 0; i < n; i++)
 			fds[i + 1] = (struct pollfd){
 			    .fd = nursery.sockets.listening[i],
 			    .events = POLLIN };
-		if (ppoll(fds, n + 1, NULL, &waiting) == -1)
+		if (ppoll(fds, n + 1, wait, &waiting) == -1)
 			continue;
 		for (i = 0; i < n; i++)
 			if (fds[i + 1].revents)
