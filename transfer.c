@@ -189,7 +189,8 @@ pass_header(const struct trace *trace, time_t now, const char *own,
 	    NULL);
 	if (relay.header.blank_missing)
 		pass_on(NULL, "\r\n", 2);
-	pass_on(NULL, relay.head + len, relay.head_len - len);
+	if (relay.head_len > len)
+		pass_on(NULL, relay.head + len, relay.head_len - len);
 	relay.head_len = 0;
 }
 

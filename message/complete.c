@@ -200,5 +200,6 @@ complete_rest(const char *header, size_t len, const char *domain,
 			put_with_domains(&out, &f);
 		kept = header + pos;
 	}
-	put(&out, kept, (size_t)(header + len - kept));
+	if (len > 0)
+		put(&out, kept, (size_t)(header + len - kept));
 }

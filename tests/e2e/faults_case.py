@@ -51,7 +51,7 @@ def monitor_of(h):
 
 def nursery_of(h):
     """The oldest child: it was born before all others."""
-    return children(monitor_of(h))[0]
+    return (children(monitor_of(h)) or [0])[0]
 
 
 def at_rest(h, seconds=8):
@@ -66,8 +66,11 @@ def at_rest(h, seconds=8):
 
 
 def descriptors(h):
-    return [len(os.listdir("/proc/%d/fd" % p))
-            for p in (monitor_of(h), nursery_of(h))]
+    try:
+        return [len(os.listdir("/proc/%d/fd" % p))
+                for p in (monitor_of(h), nursery_of(h))]
+    except FileNotFoundError:       # it has ended
+        return [0, 0]
 
 
 def message(c, body=b"text\r\n"):

@@ -27,8 +27,8 @@ trap 'exit 129' HUP INT TERM
 mkdir "$T/src" "$T/src/tests" "$T/src/build"
 cp -r "$top/tests/run-dialogues" "$top/tests/lib" "$top/tests/smtp" \
 	"$T/src/tests/"
-for program in smtpsubmitd imapfetch auth-reply checkpassword-file \
-    checkpassword-pam; do
+for program in smtpsubmitd imapfetch auth-reply checkcertificate \
+    checkpassword-file checkpassword-pam; do
 	cp "$BUILD/$program" "$T/src/build/"
 done
 chmod -R a+rX "$T/src"
