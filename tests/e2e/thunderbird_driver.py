@@ -13,7 +13,8 @@ import threading
 import time
 
 from alone import NameServer, alone
-from common_driver import House, SLOW, at_end, begin, end, report, skip, wait, write
+from common_driver import (House, SLOW, at_end, begin, end, report, skip, wait,
+                           write)
 from imapfetch_servers import Dovecot
 
 BUILD, T = begin("thunderbird")
