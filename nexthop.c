@@ -15,6 +15,7 @@
 #include "relay.h"
 
 #define OPEN_TIMEOUT	20000	/* ms for a step of a new connection */
+#define PROBE_TIMEOUT	30000	/* ms for all of a probe, as the monitor's */
 
 enum reply
 relay_trouble(enum mta_status status)
@@ -23,6 +24,7 @@ relay_trouble(enum mta_status status)
 	case MTA_LOST:
 		return R_RELAY_LOST;
 	case MTA_TIMEOUT:
+	case MTA_GONE:	/* the session has lost patience */
 		return R_RELAY_TIMEOUT;
 	case MTA_GARBAGE:
 		return R_RELAY_GARBAGE;
@@ -241,7 +243,7 @@ open_any(void)
 			if (last != (turn == 1))
 				continue;
 			status = open_route(i);
-			if (status == MTA_OK)
+			if (status == MTA_OK || status == MTA_GONE)
 				return status;
 			relay.failed |= 1u << i;
 		}
@@ -280,13 +282,18 @@ void
 nexthop_probe(void)
 {
 	static struct addresses found[ROUTES_MAX];
+	enum mta_status status;
 	size_t i;
 
+	relay.set.deadline = clock_ms() + PROBE_TIMEOUT;
 	for (i = 0; i < relay.n_routes + relay.n_referrals; i++)
 		if (!route_is_numeric(&relay.routes[i]))
 			resolve(&relay.routes[i], &found[i]);
 	memcpy(relay.order.addresses, found, sizeof(found));
-	if (open_any() != MTA_OK)
+	status = open_any();
+	if (status == MTA_GONE)
+		return;		/* known is what was known before */
+	if (status != MTA_OK)
 		memset(&relay.mta.ehlo, 0, sizeof(relay.mta.ehlo));
 	report(found);
 	relay_hang_up();

@@ -120,8 +120,8 @@ one_frame(const struct frame *frame)
 		relay_violation("unknown frame");
 }
 
-_Noreturn static void
-finish(void)
+void
+relay_finish(void)
 {
 	transfer_abort();
 	relay_hang_up();
@@ -142,12 +142,12 @@ serve(void)
 		if (poll(fds, 2, -1) == -1 && errno != EINTR)
 			fatal("relay: poll: %s", strerror(errno));
 		if (fds[1].revents)
-			finish();	/* the monitor has no more to say */
+			relay_finish();	/* the monitor has no more to say */
 		if (!fds[0].revents)
 			continue;
 		n = ipc_recv(relay.session, &frame);
 		if (n == 0)
-			finish();
+			relay_finish();
 		if (n == -1 && errno != EAGAIN)
 			relay_violation("malformed frame");
 		if (n == 1)
@@ -220,7 +220,7 @@ take_order(void)
 	if (ipc_recv_wait(relay.monitor, &frame, CHANNEL_WAIT) != 1 ||
 	    frame.type != O_CHANNEL || frame.fd == -1)
 		_exit(111);
-	relay.session = frame.fd;
+	relay.session = relay.set.watch = frame.fd;
 	if (relay.order.max_size == 0)
 		relay.order.max_size = relay.service->conf.max_size;
 	if (relay.service->conf.relay_xclient &&
@@ -266,6 +266,7 @@ relay_main(struct service *service, enum role role, int monitor)
 	relay.set.verified = service->verified;
 	relay.set.opportunistic = service->opportunistic;
 	relay.set.timeout = conf->relay_timeout;
+	relay.set.watch = monitor;
 	if (role == ROLE_PROBE)
 		take_probe();
 	else

@@ -77,6 +77,8 @@ void relay_reply(uint16_t to, enum reply, const char *arg);
 void relay_pass_answer(uint16_t to);
 void relay_forget(void);	/* the transaction */
 _Noreturn void relay_violation(const char *what);
+/* Without a word: nobody is there to hear it. */
+_Noreturn void relay_finish(void);
 
 /* nexthop.c */
 enum reply relay_trouble(enum mta_status);

@@ -99,6 +99,8 @@ refused_early(enum mta_status status)
 	enum reply r = status == MTA_EARLY ? R_RELAY_GARBAGE :
 	    relay_trouble(status);
 
+	if (status == MTA_GONE)
+		relay_finish();
 	if (said)
 		log_answer("refused");
 	else

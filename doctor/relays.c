@@ -370,6 +370,7 @@ prepare(struct visit *v)
 	v->set.pins = conf->relay_pins;
 	v->set.n_pins = conf->n_relay_pins;
 	v->set.timeout = DOCTOR_WAIT;
+	v->set.watch = -1;
 	v->set.opportunistic = tls_client_settings(NULL, false, error,
 	    sizeof(error));
 	/* a pin is compared, and nothing else of the certificate */

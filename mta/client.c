@@ -24,40 +24,71 @@ mta_fail(struct mta *mta, enum mta_status status, const char *why)
 
 /* Waiting */
 
-static enum mta_status
-wait_until(struct mta *mta, short events, int64_t deadline)
+/* How much of what is written a step must take: a TLS record's worth. */
+#define STEP_OCTETS (16 * 1024)
+
+static void
+bring_forward(int64_t *deadline, int64_t other)
 {
-	struct pollfd pfd = { .fd = mta->stream.fd, .events = events };
+	if (other != 0 && other < *deadline)
+		*deadline = other;
+}
+
+int64_t
+mta_step_end(const struct mta *mta)
+{
+	return clock_ms() + mta->set->timeout;
+}
+
+/* What becomes of a message that is sent whole is to be known and logged. */
+static int
+watched(const struct mta *mta)
+{
+	bool sent = mta->last_deadline != 0 && mta->finished;
+
+	return sent ? -1 : mta->set->watch;
+}
+
+enum mta_status
+mta_wait(struct mta *mta, short events, int64_t deadline)
+{
+	struct pollfd fds[2] = {
+		{ .fd = mta->stream.fd, .events = events },
+		/* of nothing but its end */
+		{ .fd = watched(mta), .events = 0 }
+	};
 	int64_t left;
 	int n;
 
-	if (mta->last_deadline != 0 && mta->last_deadline < deadline)
-		deadline = mta->last_deadline;
+	bring_forward(&deadline, mta->last_deadline);
+	bring_forward(&deadline, mta->set->deadline);
 	do {
 		left = deadline - clock_ms();
-		n = poll(&pfd, 1, left < 0 ? 0 : (int)left);
+		n = poll(fds, 2, left < 0 ? 0 : (int)left);
 	} while (n == -1 && errno == EINTR);
-	if (n == 1)
+	if ((n > 0 && fds[1].revents) || (mta->set->deadline != 0 &&
+	    clock_ms() >= mta->set->deadline))
+		return mta_fail(mta, MTA_GONE, "took longer than "
+		    "anybody waited");
+	if (n > 0)
 		return MTA_OK;
 	return mta_fail(mta, MTA_TIMEOUT, "no answer in time");
 }
 
-enum mta_status
-mta_wait(struct mta *mta, short events)
-{
-	return wait_until(mta, events, clock_ms() + mta->set->timeout);
-}
-
+/* A server that takes an octet now and then would never be done. */
 enum mta_status
 mta_write(struct mta *mta, const char *p, size_t n)
 {
+	int64_t deadline = mta_step_end(mta);
 	enum mta_status status;
+	size_t taken = 0;	/* since the step began */
 	ssize_t put;
 
 	while (n > 0) {
 		put = stream_write(&mta->stream, p, n);
 		if (put == STREAM_AGAIN) {
-			status = mta_wait(mta, mta->stream.write_want);
+			status = mta_wait(mta, mta->stream.write_want,
+			    deadline);
 			if (status != MTA_OK)
 				return status;
 			continue;
@@ -66,6 +97,11 @@ mta_write(struct mta *mta, const char *p, size_t n)
 			return mta_fail(mta, MTA_LOST, mta->stream.error);
 		p += put;
 		n -= (size_t)put;
+		taken += (size_t)put;
+		if (taken >= STEP_OCTETS) {
+			deadline = mta_step_end(mta);
+			taken = 0;
+		}
 	}
 	return MTA_OK;
 }
@@ -140,7 +176,7 @@ fill(struct mta *mta, int64_t deadline)
 		if (n != STREAM_AGAIN)
 			return mta_fail(mta, MTA_LOST, n == STREAM_EOF ?
 			    "connection closed" : mta->stream.error);
-		status = wait_until(mta, mta->stream.read_want, deadline);
+		status = mta_wait(mta, mta->stream.read_want, deadline);
 		if (status != MTA_OK)
 			return status;
 	}
@@ -155,7 +191,7 @@ garbage(struct mta *mta)
 enum mta_status
 mta_answer(struct mta *mta)
 {
-	int64_t deadline = clock_ms() + mta->set->timeout;
+	int64_t deadline = mta_step_end(mta);
 	enum answer_status got = ANSWER_MORE;
 	enum mta_status status;
 	size_t len, used;
@@ -207,7 +243,7 @@ connect_to(struct mta *mta, const struct sockaddr_storage *ss, socklen_t len)
 		return MTA_OK;
 	if (errno != EINPROGRESS)
 		return mta_fail(mta, MTA_DOWN, strerror(errno));
-	status = mta_wait(mta, POLLOUT);
+	status = mta_wait(mta, POLLOUT, mta_step_end(mta));
 	if (status != MTA_OK)
 		return status;
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len);
@@ -283,6 +319,8 @@ mta_open(struct mta *mta, const struct route *route,
 			mta->open = true;
 			return MTA_OK;
 		}
+		if (status == MTA_GONE)
+			return status;
 		if (worst == MTA_DOWN)
 			worst = status;
 		add_reason(mta, &ss[i], len[i], reasons, sizeof(reasons));

@@ -1,7 +1,7 @@
 /*
  * The client's side of SMTP (RFC 5321) and LMTP (RFC 2033) towards the next
- * server. Everything waits, with a time limit on each step; the owner has
- * nothing else to do meanwhile.
+ * server. Everything waits, with a time limit on each step, which octets in
+ * driblets do not extend; the owner has nothing else to do meanwhile.
  */
 #ifndef MTA_CLIENT_H
 #define MTA_CLIENT_H
@@ -24,7 +24,8 @@ enum mta_status {
 	MTA_GARBAGE,	/* what came is no SMTP */
 	MTA_TLS,	/* TLS was needed and could not be had */
 	MTA_LOGIN,	/* it refused our credentials, or took none */
-	MTA_EARLY	/* an answer in the middle of the message */
+	MTA_EARLY,	/* an answer in the middle of the message */
+	MTA_GONE	/* not its fault: nobody waits for us any more */
 };
 
 struct pin;
@@ -41,6 +42,13 @@ struct mta_settings {
 	const struct pin *pins;
 	size_t n_pins;
 	unsigned timeout;	/* ms for each step */
+	int64_t deadline;	/* clock_ms() when MTA_GONE holds, 0: never */
+	/*
+	 * The channel of whom it is done for, -1: nobody's. When its other
+	 * end is closed every wait ends with MTA_GONE, but for the one for
+	 * the answer to a message that is sent whole.
+	 */
+	int watch;
 };
 
 struct mta_buffer {

@@ -41,11 +41,13 @@ say_hello(struct mta *mta)
 	return MTA_OK;
 }
 
+/* One deadline for all of it: a record may come octet by octet. */
 static enum mta_status
 handshake(struct mta *mta, bool verify)
 {
 	struct tls *tls = tls_client_open(verify ? mta->set->verified :
 	    mta->set->opportunistic);
+	int64_t deadline = mta_step_end(mta);
 	enum mta_status status;
 	int n;
 
@@ -54,7 +56,7 @@ handshake(struct mta *mta, bool verify)
 	if (stream_connect_tls(&mta->stream, tls, mta->route->host) == -1)
 		return mta_fail(mta, MTA_TLS, mta->stream.error);
 	while ((n = stream_handshake(&mta->stream)) == STREAM_AGAIN) {
-		status = mta_wait(mta, mta->stream.read_want);
+		status = mta_wait(mta, mta->stream.read_want, deadline);
 		if (status != MTA_OK)
 			return status;
 	}

@@ -7,7 +7,9 @@
 
 /* Notes why, for the log, and returns the status. */
 enum mta_status mta_fail(struct mta *, enum mta_status, const char *why);
-enum mta_status mta_wait(struct mta *, short events);
+/* When the step that begins now must have ended. */
+int64_t mta_step_end(const struct mta *);
+enum mta_status mta_wait(struct mta *, short events, int64_t deadline);
 enum mta_status mta_write(struct mta *, const char *, size_t);
 void mta_append(struct mta_buffer *, const char *, size_t);
 /* Sends what was put and takes the answer. */

@@ -1,5 +1,7 @@
 """Cases of robust.t about the next server and the message given to it."""
+import os
 import re
+import signal
 import ssl
 import time
 
@@ -233,6 +235,38 @@ def pipelined():
                     wrong.append("not all were recipients")
 
 
-at_once(stray_replies, slow_chunks, failing_mails,
+def session_gone():
+    """Its session is killed while the relay waits for an answer."""
+    for what, step, accepted in (
+            ("the answer to MAIL: it goes, too",
+             "mail silent", None),
+            ("the answer to the dot: the outcome is waited for and logged",
+             "end delay 3", "accepted")):
+        with PLACE.house("session gone", ["relay-timeout 60s"], [step]) as h:
+            h.expected = "child-died"
+            with requirement("a relay process whose session has died awaits "
+                             + what, h) as wrong:
+                h.daemon.dial("port").close()   # it listens
+                wait(5, lambda: len(processes(h)) == 2)
+                before = processes(h)
+                c = h.login()
+                session = processes(h) - before
+                if len(session) != 1:
+                    raise RuntimeError("the session: %s" % session)
+                if accepted:
+                    begin_data(c)
+                    c.send(FROM + b"x\r\n.\r\n")
+                else:
+                    c.send(b"MAIL FROM:<alice@example.org>\r\n")
+                time.sleep(0.7 * SLOW)
+                os.kill(session.pop(), signal.SIGKILL)
+                if accepted and not wait(6, lambda: "event=" + accepted in
+                                         h.daemon.log()):
+                    wrong.append("the outcome was not logged")
+                if not wait(2, lambda: not h.relay.open):
+                    wrong.append("the connection is still open")
+
+
+at_once(stray_replies, slow_chunks, failing_mails, session_gone,
         lambda: [f() for f in (vrfy, received, pipelined)])
 end()
