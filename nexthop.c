@@ -29,6 +29,7 @@ relay_trouble(enum mta_status status)
 	case MTA_GARBAGE:
 		return R_RELAY_GARBAGE;
 	case MTA_LOGIN:
+	case MTA_NO_LOGIN:
 		return R_RELAY_LOGIN;
 	default:
 		return R_RELAY_DOWN;

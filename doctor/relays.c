@@ -120,28 +120,23 @@ list_keywords(uint32_t capabilities, char *buf, size_t size)
 			strlcat(buf, all[i].keyword, size);
 }
 
-/* Without text: an answer to AUTH may repeat what it was given. */
+static void
+say_login_not_sent(struct visit *v)
+{
+	doctor_say(v->d, GRADE_FAIL, v->subject, "%s", v->mta.why);
+	if (strstr(v->mta.why, "credential") != NULL)
+		doctor_remedy("A password goes out by verified TLS only: say "
+		    "smtps:// or smtp+starttls://.");
+	else
+		doctor_remedy("Switch it on there, for TLS at least; or leave "
+		    "out `relay-credentials`.");
+}
+
 static void
 say_login_refused(struct visit *v)
 {
-	const struct mta *mta = &v->mta;
-	const char *text = mta->answer.text;
-	int n = (int)strspn(text, "0123456789.");
-
-	if (mta->answer.code == 250 && strstr(mta->why, "credential") != NULL) {
-		doctor_say(v->d, GRADE_FAIL, v->subject, "%s", mta->why);
-		doctor_remedy("A password goes out by verified TLS only: say "
-		    "smtps:// or smtp+starttls://.");
-		return;
-	}
-	if (mta->answer.code == 250) {
-		doctor_say(v->d, GRADE_FAIL, v->subject, "%s", mta->why);
-		doctor_remedy("Switch it on there, for TLS at least; or leave "
-		    "out `relay-credentials`.");
-		return;
-	}
 	doctor_say(v->d, GRADE_FAIL, v->subject, "refuses the login of user "
-	    "%s: %d %.*s", v->user, mta->answer.code, n, text);
+	    "%s: %s", v->user, v->mta.why);
 	doctor_remedy("Look at user and password in %s.",
 	    v->d->conf->relay_credentials);
 }
@@ -170,8 +165,11 @@ remedy_tls(const struct visit *v)
 static void
 say_trouble(struct visit *v, enum mta_status status)
 {
-	if (status == MTA_LOGIN) {
-		say_login_refused(v);
+	if (status == MTA_LOGIN || status == MTA_NO_LOGIN) {
+		if (status == MTA_LOGIN)
+			say_login_refused(v);
+		else
+			say_login_not_sent(v);
 		return;
 	}
 	doctor_say(v->d, GRADE_FAIL, v->subject, "%s%s",

@@ -87,6 +87,13 @@ enhanced_length(const char *p, size_t n, int code)
 }
 
 size_t
+answer_enhanced(const struct answer *answer)
+{
+	return enhanced_length(answer->text, strcspn(answer->text, "\n"),
+	    answer->code);
+}
+
+size_t
 answer_for_client(const struct answer *answer, int *code, char *buf,
     size_t size)
 {

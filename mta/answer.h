@@ -28,6 +28,9 @@ void answer_start(struct answer *);
 /* One line without its line end. Unprintable octets become '?'. */
 enum answer_status answer_line(struct answer *, const char *line, size_t n);
 
+/* Length of the enhanced code that its text begins with (RFC 2034), or 0. */
+size_t answer_enhanced(const struct answer *);
+
 /*
  * Makes it fit for our client: an enhanced code on each line where the next
  * server gave none (RFC 2034), and no 421, which would speak of our own

@@ -23,7 +23,8 @@ enum mta_status {
 	MTA_TIMEOUT,
 	MTA_GARBAGE,	/* what came is no SMTP */
 	MTA_TLS,	/* TLS was needed and could not be had */
-	MTA_LOGIN,	/* it refused our credentials, or took none */
+	MTA_LOGIN,	/* it refused our credentials */
+	MTA_NO_LOGIN,	/* they were not sent: it takes none, or not safely */
 	MTA_EARLY,	/* an answer in the middle of the message */
 	MTA_GONE	/* not its fault: nobody waits for us any more */
 };

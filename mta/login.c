@@ -9,14 +9,24 @@
 #include "mta/io.h"
 #include "smtp/sasl.h"
 
+/* The text of a refusal may repeat what it refuses: its codes only are kept. */
 static enum mta_status
 login_result(struct mta *mta, enum mta_status status)
 {
+	struct answer *answer = &mta->answer;
+	int n = (int)answer_enhanced(answer);
+	char why[48];
+
 	if (status != MTA_OK)
 		return status;
-	mta->authenticated = mta->answer.code == 235;
-	return mta->authenticated ? MTA_OK :
-	    mta_fail(mta, MTA_LOGIN, mta->answer.text);
+	mta->authenticated = answer->code == 235;
+	if (mta->authenticated)
+		return MTA_OK;
+	snprintf(why, sizeof(why), "refuses AUTH: %d%s%.*s", answer->code,
+	    n > 0 ? " " : "", n, answer->text);
+	explicit_bzero(answer->text, sizeof(answer->text));
+	answer->len = 0;
+	return mta_fail(mta, MTA_LOGIN, why);
 }
 
 /* Text that may be long goes out at once and leaves no trace. */
@@ -43,7 +53,7 @@ auth_plain(struct mta *mta)
 	enum mta_status status;
 
 	if (user + password > sizeof(msg) - 2)
-		return mta_fail(mta, MTA_LOGIN, "the password is too long");
+		return mta_fail(mta, MTA_NO_LOGIN, "the password is too long");
 	msg[0] = '\0';
 	memcpy(msg + n, mta->set->user, user + 1);
 	n += user + 1;
@@ -65,7 +75,7 @@ auth_login(struct mta *mta)
 	size_t i;
 
 	if (strlen(words[0]) > 700 || strlen(words[1]) > 700)
-		return mta_fail(mta, MTA_LOGIN, "the password is too long");
+		return mta_fail(mta, MTA_NO_LOGIN, "the password is too long");
 	mta_put(mta, "AUTH LOGIN");
 	status = mta_ask(mta);
 	for (i = 0; i < 2 && status == MTA_OK && mta->answer.code == 334;
@@ -122,7 +132,7 @@ auth_by_token(struct mta *mta)
 		return auth_token(mta, true);
 	if (mta->ehlo.capabilities & CAP_AUTH_XOAUTH2)
 		return auth_token(mta, false);
-	return mta_fail(mta, MTA_LOGIN, "AUTH OAUTHBEARER and XOAUTH2 are "
+	return mta_fail(mta, MTA_NO_LOGIN, "AUTH OAUTHBEARER and XOAUTH2 are "
 	    "not offered");
 }
 
@@ -135,7 +145,7 @@ mta_authenticate(struct mta *mta)
 		    (mta->ehlo.capabilities & CAP_AUTH_EXTERNAL) ?
 		    auth_external(mta) : MTA_OK;
 	if (!mta->verified && !route_is_loopback(mta->route))
-		return mta_fail(mta, MTA_LOGIN, "no credentials without "
+		return mta_fail(mta, MTA_NO_LOGIN, "no credentials without "
 		    "verified TLS");
 	if (mta->set->token)
 		return auth_by_token(mta);
@@ -143,5 +153,5 @@ mta_authenticate(struct mta *mta)
 		return auth_plain(mta);
 	if (mta->ehlo.capabilities & CAP_AUTH_LOGIN)
 		return auth_login(mta);
-	return mta_fail(mta, MTA_LOGIN, "AUTH PLAIN and LOGIN are not offered");
+	return mta_fail(mta, MTA_NO_LOGIN, "AUTH PLAIN and LOGIN are not offered");
 }

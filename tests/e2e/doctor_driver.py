@@ -22,7 +22,7 @@ PROGRAM = os.path.join(BUILD, "smtpsubmitd")
 ROOT = os.getuid() == 0
 ALONE = sys.argv[1:] == ["alone"]       # the network is ours
 SECRETS = re.compile("ya29|submitpw|masterpw|smarthostpw|alicepw|bobpw|wrongpw|"
-                     "c21hcnRob3N0cH|PRIVATE KEY")
+                     "c21hcnRob3N0cH|AHNtYXJ0aG9zd|PRIVATE KEY")
 NOBODY = dict(user=65534, group=65534, extra_groups=[])
 CA = T + "/ca.pem"
 RELAY = T + "/relay-login"
@@ -400,7 +400,7 @@ def relays():
              "TLS verified, logged in as me@example.com", None, token),
             ("token that is refused", [
                 "with AUTH XOAUTH2", "auth reply 535 5.7.8 no ya29.token"],
-             "FAIL", "refuses the login of user me@example.com: 535 5.7.8 //",
+             "FAIL", "login of user me@example.com: .*AUTH: 535 5.7.8 //",
              "password in .*/token", token),
             ("token where there is none of it", ["with AUTH PLAIN"], "FAIL",
              "OAUTHBEARER and XOAUTH2 are not offered", "Switch it on",
@@ -456,8 +456,12 @@ def relays():
              r"smtp\+starttls:// later"),
             ("password refused", ["tls"] + AUTH + [
                 "auth reply 535 5.7.8 not AHNtYXJ0aG9zdABzbWFydGhvc3Rwdw=="],
-             "smtps" + mine, "FAIL", "refuses the login of user smarthost: "
-             "535 5.7.8 //", "password in .*relay-login", LOGIN),
+             "smtps" + mine, "FAIL", "login of user smarthost: "
+             ".*AUTH: 535 5.7.8 //", "password in .*relay-login", LOGIN),
+            ("AUTH answered by 250", ["tls"] + AUTH + [
+                "auth reply 250 AHNtYXJ0aG9zdABzbWFydGhvc3Rwdw=="],
+             "smtps" + mine, "FAIL", "login of user smarthost: .*AUTH: 250 //",
+             "password in .*relay-login", LOGIN),
             ("no AUTH", ["tls"], "smtps" + mine, "FAIL",
              "AUTH PLAIN and LOGIN are not offered", "Switch it on",
              LOGIN),

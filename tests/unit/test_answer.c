@@ -114,6 +114,14 @@ try_row(size_t i)
 	ok(answer.len == strlen(answer.text), line[0], n, "length %zu",
 	    answer.len);
 	ok_string(line[0], answer.text, rows[i].text);
+	/* the client gets the very text of a first line that has a code */
+	n = strcspn(answer.text, "\n");
+	k = answer_enhanced(&answer);
+	ok((k > 0) == (strncmp(answer.text, rows[i].client, n) == 0 &&
+	    memchr(answer.text, '.', n) != NULL), line[0], strlen(line[0]),
+	    "enhanced code of %zu", k);
+	ok(k == 0 || k == strspn(answer.text, "0123456789."), line[0],
+	    strlen(line[0]), "enhanced code of %zu", k);
 	n = answer_for_client(&answer, &code, buf, sizeof(buf));
 	ok(code == rows[i].client_code, line[0], strlen(line[0]),
 	    "client's code %d", code);
