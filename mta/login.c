@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "mta/io.h"
-#include "smtp/sasl.h"
+#include "smtp/oauth.h"
 
 /* The text of a refusal may repeat what it refuses: its codes only are kept. */
 static enum mta_status
@@ -96,15 +96,18 @@ static enum mta_status
 auth_token(struct mta *mta, bool bearer)
 {
 	const char *user = mta->set->user, *token = mta->set->password;
-	size_t size = strlen(user) + strlen(token) + 64;
+	size_t size = 3 * strlen(user) + strlen(token) + 64;
 	char *msg = malloc(size), *text = malloc(size / 3 * 4 + 8);
+	char *saslname = malloc(3 * strlen(user) + 1);
 	enum mta_status status;
 	int n;
 
-	if (msg == NULL || text == NULL)
+	if (msg == NULL || text == NULL || saslname == NULL)
 		abort();
+	oauth_saslname(user, saslname);
 	n = snprintf(msg, size, bearer ? "n,a=%s,\1auth=Bearer %s\1\1" :
-	    "user=%s\1auth=Bearer %s\1\1", user, token);
+	    "user=%s\1auth=Bearer %s\1\1", bearer ? saslname : user, token);
+	free(saslname);
 	base64_encode((unsigned char *)msg, (size_t)n, text);
 	status = ask_secretly(mta, bearer ? "AUTH OAUTHBEARER " :
 	    "AUTH XOAUTH2 ", text);

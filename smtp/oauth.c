@@ -69,6 +69,24 @@ oauth_token_is_valid(const char *p, size_t n)
 	return i == n;
 }
 
+/*	saslname = 1*( saslsafe / "=2C" / "=3D" )	RFC 5801 4 */
+size_t
+oauth_saslname(const char *name, char *buf)
+{
+	size_t n = 0;
+
+	for (; *name != '\0'; name++) {
+		if (*name != ',' && *name != '=') {
+			buf[n++] = *name;
+			continue;
+		}
+		memcpy(buf + n, *name == ',' ? "=2C" : "=3D", 3);
+		n += 3;
+	}
+	buf[n] = '\0';
+	return n;
+}
+
 /*	credentials = "Bearer" 1*SP b64token		RFC 6750 2.1 */
 static enum oauth_status
 read_bearer(struct rest value, struct oauth *oauth)

@@ -32,6 +32,12 @@ enum oauth_status oauthbearer_parse(const unsigned char *msg, size_t n,
 enum oauth_status xoauth2_parse(const unsigned char *msg, size_t n,
     struct oauth *);
 
+/*
+ * The name as the saslname of OAUTHBEARER. buf takes three times its length
+ * and a NUL; returns the length.
+ */
+size_t oauth_saslname(const char *name, char *buf);
+
 /* b64token of RFC 6750 section 2.1, 1 to OAUTH_TOKEN_MAX octets. */
 bool oauth_token_is_valid(const char *p, size_t n);
 

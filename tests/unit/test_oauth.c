@@ -197,6 +197,23 @@ try_length(size_t n, bool good)
 	free(msg);
 }
 
+/* What we write ourselves, and read again. */
+static void
+try_saslname(const char *name, const char *want)
+{
+	char buf[1024], msg[1100];
+	struct oauth oauth;
+	size_t n = oauth_saslname(name, buf);
+	int len;
+
+	ok_octets(name, strlen(name), buf, n, want, strlen(want));
+	ok(buf[n] == '\0', name, strlen(name), "ends");
+	len = snprintf(msg, sizeof(msg), "n,a=%s,\1" B "\1", buf);
+	ok(oauthbearer_parse((unsigned char *)msg, (size_t)len, &oauth) ==
+	    OAUTH_OK && strcmp(oauth.login, name) == 0, name, strlen(name),
+	    "read again");
+}
+
 int
 main(void)
 {
@@ -213,5 +230,12 @@ main(void)
 	try_length(8000, true);
 	try_length(OAUTH_TOKEN_MAX, true);
 	try_length(OAUTH_TOKEN_MAX + 1, false);
+	table("oauth: saslname");
+	try_saslname("user@example.com", "user@example.com");
+	try_saslname("j,o==2C", "j=2Co=3D=3D2C");
+	try_saslname(",", "=2C");
+	try_saslname("=,=", "=3D=2C=3D");
+	try_saslname("j\303\266rg", "j\303\266rg");
+	try_saslname(L255, L255);
 	return tables_done();
 }
