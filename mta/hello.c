@@ -10,6 +10,9 @@
 #include "mta/io.h"
 #include "smtp/param.h"
 
+/* Postfix takes lines of this length; names of 255 octets in xtext fit. */
+#define XCLIENT_MAX 2048
+
 static enum mta_status
 say_hello(struct mta *mta)
 {
@@ -94,7 +97,8 @@ start_tls(struct mta *mta, bool verify)
 
 /*
  * XCLIENT, as Postfix has it: the client's address, name and login, each as
- * xtext. The server then begins anew, with a greeting.
+ * xtext. The server then begins anew, with a greeting. All goes in one line:
+ * the next would come from a client that may not say XCLIENT.
  */
 static enum mta_status
 introduce_client(struct mta *mta)
@@ -109,19 +113,24 @@ introduce_client(struct mta *mta)
 	};
 	const char *values[] = { mta->set->client, mta->set->helo,
 	    mta->set->login, "ESMTP" };
-	char line[1024] = "XCLIENT", value[800];
+	char line[XCLIENT_MAX] = "XCLIENT", value[800];
 	enum mta_status status;
+	bool whole = true;
 	size_t i;
 
-	for (i = 0; i < 4; i++) {
-		if (!(mta->ehlo.capabilities & names[i].bit) ||
-		    !xtext_encode(values[i], value, sizeof(value)))
+	for (i = 0; i < 4 && whole; i++) {
+		if (!(mta->ehlo.capabilities & names[i].bit))
 			continue;
+		whole = xtext_encode(values[i], value, sizeof(value));
+		if (!whole)
+			break;
 		strlcat(line, names[i].name, sizeof(line));
 		if (i == 0 && strchr(value, ':') != NULL)
 			strlcat(line, "IPV6:", sizeof(line));
-		strlcat(line, value, sizeof(line));
+		whole = strlcat(line, value, sizeof(line)) < sizeof(line);
 	}
+	if (!whole)	/* a name cut short is another one's */
+		return mta_fail(mta, MTA_DOWN, "too much for one XCLIENT");
 	mta_put(mta, "%s", line);
 	status = mta_ask(mta);
 	if (status == MTA_OK && mta->answer.code != 220)
