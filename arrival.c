@@ -37,6 +37,7 @@ arrival_begin(void)
 	const struct config *conf = &session.service->conf;
 	bool trusted = config_trusts(conf, session.who.client);
 
+	session.settings.namings = NAMINGS_MAX;
 	session.settings.xclient = trusted && !conf->proxy_protocol;
 	if (!trusted || !conf->proxy_protocol) {
 		session_welcome();
@@ -52,6 +53,7 @@ ask(const char *address)
 	unsigned char buf[CLIENT_SIZE + 8];
 	struct pack pack;
 
+	session.settings.namings--;
 	strlcpy(session.named, address, sizeof(session.named));
 	pack_start(&pack, buf, sizeof(buf));
 	pack_string(&pack, address);

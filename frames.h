@@ -77,10 +77,12 @@ enum frame_type {
 	F_DONE		/* u8 fetch_verdict, u64 octets put into the channel */
 };
 
+#define NAMINGS_MAX	2	/* in a row: S_CLIENTs of a session */
+
 #define FRAME_COMMAND	0	/* E_ANSWER: to a command */
 #define FRAME_LAST	1	/* E_BODY: the message ends with this frame */
-#define FRAME_FETCHED	4	/* E_BODY, empty: imapfetch's octets follow */
 #define FRAME_MESSAGE	2	/* E_ANSWER: to a message */
+#define FRAME_FETCHED	4	/* E_BODY, empty: imapfetch's octets follow */
 
 enum auth_verdict {
 	AUTH_YES,

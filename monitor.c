@@ -165,7 +165,7 @@ static const struct request {
 } requests[] = {
 	{ S_SIGN, BEFORE_LOGIN, 1, answer_sign },
 	/* of proxies in a row, each of which must be trusted */
-	{ S_CLIENT, BEFORE_LOGIN, 2, origin_request },
+	{ S_CLIENT, BEFORE_LOGIN, NAMINGS_MAX, origin_request },
 	{ S_AUTH, BEFORE_LOGIN, 100, login_request },
 	{ S_CERTIFICATE, BEFORE_LOGIN, 100, login_certificate },
 	/* a new one only after the death of the one before */

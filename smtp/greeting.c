@@ -273,6 +273,8 @@ check_xclient(const struct smtp *s, struct command *c)
 	if (s->authenticated)	/* and so never in a transaction */
 		return R_XCLIENT_LATE;
 	r = replies[xclient_parse(c->arg, c->n, &xclient)];
+	if (r == R_NONE && xclient.address[0] != '\0' && s->set->namings == 0)
+		return R_XCLIENT_OFTEN;
 	note(c, xclient.name);
 	return r;
 }

@@ -49,6 +49,7 @@ static const struct row table[R_COUNT] = {
 
 [R_XCLIENT_NO_TRUST]	= { 550, "5.7.0", "Insufficient authorization, only a trusted-proxy may say XCLIENT" },
 [R_XCLIENT_LATE]	= { 503, "5.5.1", "XCLIENT must come before AUTH" },
+[R_XCLIENT_OFTEN]	= { 503, "5.5.1", "XCLIENT ADDR after too many of them" },
 [R_XCLIENT_SYNTAX]	= { 501, "5.5.4", "Syntax: XCLIENT attribute=value ..." },
 [R_XCLIENT_NAME]	= { 501, "5.5.4", "XCLIENT attribute %s not recognized" },
 [R_XCLIENT_VALUE]	= { 501, "5.5.4", "Bad value of XCLIENT attribute %s" },

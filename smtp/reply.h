@@ -48,6 +48,7 @@ enum reply {
 	/* XCLIENT */
 	R_XCLIENT_NO_TRUST,
 	R_XCLIENT_LATE,
+	R_XCLIENT_OFTEN,
 	R_XCLIENT_SYNTAX,
 	R_XCLIENT_NAME,	/* %s: the attribute */
 	R_XCLIENT_VALUE, /* %s: the attribute */

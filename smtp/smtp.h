@@ -43,6 +43,7 @@ struct smtp_settings {
 	bool has_domain;	/* unqualified addresses can be completed */
 	bool has_certificate;
 	bool xclient;		/* the client may say it: a trusted proxy */
+	unsigned namings;	/* clients that it may yet name */
 	bool passwords, tokens;	/* which mechanisms AUTH has */
 	enum tls_policy tls;
 	uint64_t max_size;

@@ -124,7 +124,9 @@ client(void *arg, const char *address)
 	char normal[64];
 
 	(void)arg;
-	MUST(w.set.xclient && !w.s.authenticated && w.n_asked == 0);
+	MUST(w.set.xclient && w.set.namings > 0);
+	MUST(!w.s.authenticated && w.n_asked == 0);
+	w.set.namings--;
 	MUST(address_normal(address, normal, sizeof(normal)) &&
 	    strcmp(address, normal) == 0);
 	note(address, strlen(address));
@@ -338,7 +340,7 @@ begin(uint8_t flags, bool bit_by_bit)
 	w.stalls = flags & 1;
 	w.set = (struct smtp_settings){ .hostname = "mx.example.org",
 		.passwords = !(flags & 128), .tokens = !(flags & 64),
-		.has_domain = flags & 2, .xclient = flags & 2, .has_certificate = flags & 4,
+		.has_domain = flags & 2, .xclient = flags & 2, .namings = 2, .has_certificate = flags & 4,
 		.tls = flags & 8 ? TLS_POLICY_OPTIONAL : TLS_POLICY_REQUIRED,
 		.max_size = flags & 1 ? 1000000 : 40, .max_recipients = 3,
 		.relay = { .capabilities = CAP_FOR_CLIENTS, .by_min = 60,

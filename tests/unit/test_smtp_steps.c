@@ -249,6 +249,10 @@ static const struct row {
 { "XCLIENT without address", PROXY, { "C XCLIENT HELO=a.example", GREETING,
   "? nothing", "C XCLIENT ADDR=[UNAVAILABLE] NAME=x", GREETING,
   "C xclient addr=[tempunavail]", GREETING, "=" } },
+{ "XCLIENT by the last of too many", PROXY | OFF, {
+  "C XCLIENT ADDR=192.0.2.1", "S 503 5.5.1 XCLIENT...", "? nothing",
+  "C XCLIENT ADDR=192.0.2.1 HELO=a=b", "S 501 5.5.4...",
+  "C XCLIENT HELO=a.example", GREETING, "=" } },
 { "XCLIENT, bad ones", PROXY, { "C XCLIENT", "S 501 5.5.4 Syntax...",
   "C XCLIENT ADDR=", "S 501 5.5.4 Bad value...ADDR",
   "C XCLIENT ADDR=192.0.2.1 LOGIN=alice", "S 501 5.5.4 XCLIENT LOGIN...",
@@ -655,7 +659,7 @@ begin(unsigned flags)
 	set = (struct smtp_settings){ .hostname = "mx.example.org",
 		.passwords = true, .tokens = true,
 		.has_certificate = !(flags & OFF),
-		.xclient = (flags & PROXY) != 0,
+		.xclient = (flags & PROXY) != 0, .namings = !(flags & OFF),
 		.tls = flags & OPTIONAL ? TLS_POLICY_OPTIONAL : flags & OFF ?
 		TLS_POLICY_OFF : TLS_POLICY_REQUIRED,
 		.max_size = 100, .max_recipients = 3,
