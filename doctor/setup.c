@@ -13,11 +13,31 @@
 #include "doctor/autoconfig.h"
 #include "doctor/doctor.h"
 
+/*
+ * Whether it is a file with this text. The directory may be anybody's: a FIFO
+ * in it holds nobody up, and a link leads nowhere.
+ */
+static bool
+has_text(const char *name, const char *text, size_t n)
+{
+	static char have[16384];
+	int fd = open(name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY |
+	    O_CLOEXEC);
+	ssize_t got = -1;
+	struct stat st;
+
+	if (fd == -1)
+		return false;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		got = read(fd, have, sizeof(have));
+	close(fd);
+	return got == (ssize_t)n && memcmp(have, text, n) == 0;
+}
+
 /* 1: it was there with this text, 0: written, -1: with errno. */
 static int
 write_new(const char *name, const char *text, size_t n)
 {
-	static char have[16384];
 	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	ssize_t got;
 
@@ -30,13 +50,12 @@ write_new(const char *name, const char *text, size_t n)
 		}
 		return 0;
 	}
-	fd = errno == EEXIST ? open(name, O_RDONLY | O_CLOEXEC) : -1;
-	if (fd == -1)
+	if (errno != EEXIST)
 		return -1;
-	got = read(fd, have, sizeof(have));
-	close(fd);
+	if (has_text(name, text, n))
+		return 1;
 	errno = EEXIST;
-	return got == (ssize_t)n && memcmp(have, text, n) == 0 ? 1 : -1;
+	return -1;
 }
 
 static void
