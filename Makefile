@@ -46,9 +46,9 @@ DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o envelope.
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
 	base/clientcert.o base/clock.o base/log.o base/pin.o base/proof.o base/pss.o \
 	base/secret.o base/spawn.o base/stream.o base/tls.o \
-	mta/body.o mta/client.o mta/hello.o mta/login.o mta/maildir.o sandbox/close.o $(FENCE) $(DOCTOR) $(PURE) $(PURE_IMAP)
+	mta/addresses.o mta/body.o mta/client.o mta/hello.o mta/login.o mta/maildir.o sandbox/close.o $(FENCE) $(DOCTOR) $(PURE) $(PURE_IMAP)
 DOCTOR	= doctor/certificate.o doctor/dns.o doctor/doctor.o doctor/fences.o \
-	doctor/files.o doctor/helper.o doctor/imap.o doctor/relays.o doctor/setup.o
+	doctor/files.o doctor/helper.o doctor/imap.o doctor/lookup.o doctor/relays.o doctor/setup.o
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
 	imap/prepare.o base/clock.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
 INTROSPECT = helpers/checktoken-introspect.o helpers/introspection.o helpers/fd3.o base/secret.o

@@ -91,24 +91,10 @@ unix_address(const struct route *route, struct addresses *found)
 static void
 resolve(const struct route *route, struct addresses *found)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-	    .ai_flags = AI_NUMERICSERV }, *all, *ai;
-	char port[8];
-	int error;
+	int error = addresses_find(found, route->host, route->port);
 
-	memset(found, 0, sizeof(*found));
-	snprintf(port, sizeof(port), "%u", route->port);
-	error = getaddrinfo(route->host, port, &hints, &all);
-	if (error != 0) {
+	if (error != 0)
 		log_relay_failure(route, gai_strerror(error));
-		return;
-	}
-	for (ai = all; ai != NULL && found->n < ADDRESSES_MAX;
-	    ai = ai->ai_next) {
-		memcpy(&found->ss[found->n], ai->ai_addr, ai->ai_addrlen);
-		found->len[found->n++] = ai->ai_addrlen;
-	}
-	freeaddrinfo(all);
 }
 
 static const struct addresses *

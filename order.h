@@ -5,19 +5,11 @@
 #ifndef ORDER_H
 #define ORDER_H
 
-#include <sys/socket.h>
-
+#include "mta/addresses.h"
 #include "smtpsubmitd.h"
 
-#define ADDRESSES_MAX	4	/* of one relay that are tried */
 #define LOGIN_SIZE	256	/* the relay's user and password */
 #define TOKEN_SIZE	8192	/* ... a token in its place */
-
-struct addresses {
-	unsigned n;
-	struct sockaddr_storage ss[ADDRESSES_MAX];
-	socklen_t len[ADDRESSES_MAX];
-};
 
 struct order {
 	char user[USER_SIZE];

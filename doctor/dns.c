@@ -5,27 +5,15 @@
  * host "autoconfig" for Thunderbird). What is missing is told with the record
  * to add. Nothing of it keeps the daemon from working, so all are warnings.
  */
-#include <sys/types.h>
-#include <netinet/in.h>
-#include <arpa/nameser.h>
-
-#include <netdb.h>
-#include <resolv.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "doctor/doctor.h"
+#include "doctor/lookup.h"
 #include "doctor/records.h"
 
 #define RECORDS_MAX 32
-
-enum lookup {
-	LOOKUP_FOUND,
-	LOOKUP_NO_NAME,		/* NXDOMAIN */
-	LOOKUP_NO_DATA,		/* the name has no record of that type */
-	LOOKUP_FAILED		/* no answer, or SERVFAIL */
-};
 
 static struct record found[RECORDS_MAX];
 static int n_found;
@@ -33,18 +21,16 @@ static int n_found;
 static enum lookup
 look_up(const char *name, enum record_type type)
 {
-	static unsigned char answer[65536];
-	int n;
+	static unsigned char answer[LOOKUP_ANSWER_MAX];
+	enum lookup result;
+	size_t n;
 
 	doctor_trying(name);
 	n_found = 0;
-	n = res_query(name, C_IN, type, answer, sizeof(answer));
-	if (n < 0)
-		return h_errno == HOST_NOT_FOUND ? LOOKUP_NO_NAME :
-		    h_errno == NO_DATA ? LOOKUP_NO_DATA : LOOKUP_FAILED;
-	if ((size_t)n > sizeof(answer))
-		n = sizeof(answer);
-	n_found = records_read(answer, (size_t)n, type, found, RECORDS_MAX);
+	result = lookup_records(name, type, answer, &n);
+	if (result != LOOKUP_FOUND)
+		return result;
+	n_found = records_read(answer, n, type, found, RECORDS_MAX);
 	if (n_found >= 0)
 		return n_found == 0 ? LOOKUP_NO_DATA : LOOKUP_FOUND;
 	n_found = 0;
@@ -54,13 +40,10 @@ look_up(const char *name, enum record_type type)
 static bool
 has_address(const char *name)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all;
+	struct addresses addresses;
 
 	doctor_trying(name);
-	if (getaddrinfo(name, NULL, &hints, &all) != 0)
-		return false;
-	freeaddrinfo(all);
-	return true;
+	return lookup_addresses(&addresses, name, 0) == 0;
 }
 
 static void

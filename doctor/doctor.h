@@ -11,6 +11,7 @@
  * relays.c	each relay: reached, TLS, login, what it offers
  * imap.c	each IMAP server, by imapfetch itself
  * dns.c	what others must find of the domain; records.c reads answers
+ * lookup.c	questions to name servers, with a time limit
  * setup.c	-v: files for mail programs; their text is in autoconfig.c
  */
 #ifndef DOCTOR_DOCTOR_H

@@ -14,6 +14,7 @@
 
 #include "base/secret.h"
 #include "doctor/doctor.h"
+#include "doctor/lookup.h"
 #include "mta/client.h"
 #include "order.h"
 
@@ -27,32 +28,19 @@ struct visit {
 	struct mta mta;
 };
 
-/* As the relay process finds it: the first four. */
 static bool
 find_addresses(struct visit *v)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-	    .ai_flags = AI_NUMERICSERV }, *all, *ai;
-	struct addresses *found = &v->addresses;
-	char port[8];
-	int error;
+	int error = lookup_addresses(&v->addresses, v->route->host,
+	    v->route->port);
 
-	snprintf(port, sizeof(port), "%u", v->route->port);
-	error = getaddrinfo(v->route->host, port, &hints, &all);
-	if (error != 0) {
-		doctor_say(v->d, GRADE_FAIL, v->subject, "%s: %s",
-		    v->route->host, gai_strerror(error));
-		doctor_remedy("Is the name right, and does this machine reach "
-		    "its name server (/etc/resolv.conf)?");
-		return false;
-	}
-	for (ai = all; ai != NULL && found->n < ADDRESSES_MAX;
-	    ai = ai->ai_next) {
-		memcpy(&found->ss[found->n], ai->ai_addr, ai->ai_addrlen);
-		found->len[found->n++] = ai->ai_addrlen;
-	}
-	freeaddrinfo(all);
-	return true;
+	if (error == 0)
+		return true;
+	doctor_say(v->d, GRADE_FAIL, v->subject, "%s: %s", v->route->host,
+	    gai_strerror(error));
+	doctor_remedy("Is the name right, and does this machine reach its "
+	    "name server (/etc/resolv.conf)?");
+	return false;
 }
 
 static bool

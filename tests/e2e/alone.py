@@ -42,13 +42,17 @@ def encode(kind, value):
 
 
 class NameServer:
-    """records: {(name, type): [value, ...]}; a value FAIL is SERVFAIL."""
+    """records: {(name, type): [value, ...]}; a value FAIL is SERVFAIL.
+    truncated: no answer is whole, and TCP is taken but not answered."""
+
+    truncated = False
 
     def __init__(self, address="127.0.0.1", port=53):
         self.records = {}
         self.asked = []
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((address, port))
+        self.silent = socket.create_server((address, port))
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
 
@@ -56,6 +60,7 @@ class NameServer:
         self.sock.sendto(b"", self.sock.getsockname())
         self.thread.join()
         self.sock.close()
+        self.silent.close()
 
     def serve(self):
         while True:
@@ -93,7 +98,8 @@ class NameServer:
             known = any(n == name or n.endswith("." + name)
                         for n, _ in self.records)
             found = 0 if known else 3
-        head = query[:2] + struct.pack(">HHHHH", 0x8180 | found, 1,
+        head = query[:2] + struct.pack(">HHHHH", 0x8180 | found |
+                                       self.truncated << 9, 1,
                                        len(values), 0, 0)
         return head + question + b"".join(
             encode_name(owner) + struct.pack(

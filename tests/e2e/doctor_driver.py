@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 from common_driver import (HERE, SLOW, Relay, at_end, begin, end, report,
                            skip, write)
@@ -462,6 +463,9 @@ def relays():
                 "auth reply 250 AHNtYXJ0aG9zdABzbWFydGhvc3Rwdw=="],
              "smtps" + mine, "FAIL", "login of user smarthost: .*AUTH: 250 //",
              "password in .*relay-login", LOGIN),
+            ("TLS in driblets", ["tolerant", "greeting drip 0.7 \\x16\\x03"
+                                 "\\x03\\x40\\x00\\x02\\{99*x}"],
+             "smtps" + mine, "FAIL", "no answer in time", "firewall"),
             ("no AUTH", ["tls"], "smtps" + mine, "FAIL",
              "AUTH PLAIN and LOGIN are not offered", "Switch it on",
              LOGIN),
@@ -707,6 +711,12 @@ def dns():
                  "_submissions._tcp.example.org leads", "remove the record",
                  ["listen 127.0.0.1:587"])
     relay_names(server, domain)
+    server.records, server.truncated = dict(RECORDS), True
+    began = time.monotonic()
+    row("DNS: TCP is taken and not answered", domain, "warn",
+        "^DNS MX: .* no answer", "resolv.conf")
+    took = time.monotonic() - began
+    report(took < 20 * SLOW, "DNS: that is waited for 15 s", took)
     server.stop()
     row("DNS: no name server", domain, "warn", "^DNS MX: .* no answer",
         "resolv.conf")
@@ -786,6 +796,16 @@ def set_up():
         kept = "mail.example.org" in f.read()
     report(kept and 2 == sum("was not touched" in f for f in said["warn"]),
            "-n -v overwrites nothing, and says so", status, said["all"])
+    fifo = T + "/set-up-fifo"
+    os.mkdir(fifo)
+    os.mkfifo(fifo + "/autoconfig.xml")
+    os.symlink(where + "/smtpsubmitd.mobileconfig",
+               fifo + "/smtpsubmitd.mobileconfig")
+    status, said = doctor(lines, "-d", "-v", cwd=fifo)
+    report(status == 0 and [f.split(" is there")[0] for f in said["warn"]
+                            if "another text" in f] ==
+           ["autoconfig.xml:", "smtpsubmitd.mobileconfig:"],
+           "-n -v where a FIFO and a link have these names", said["all"])
     row("-n -v without a domain", [], "FAIL", "^autoconfig.xml: not written",
         "Say `domain`", "-d", "-v")
     row("-n -v without TLS", ["domain example.org", "tls off"], "FAIL",
