@@ -387,7 +387,6 @@ take_verdict(struct frame *frame)
 		[AUTH_NO_MORE] = R_TOO_MANY_LOGINS,
 		[AUTH_BUSY] = R_AUTH_BUSY
 	};
-
 	struct unpack unpack;
 	uint64_t max_size;
 	unsigned verdict;

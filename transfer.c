@@ -405,7 +405,6 @@ commit_mta(void)
 		_exit(0);
 	}
 	status = mta_body_end(&relay.mta);
-
 	if (status == MTA_OK && relay.mta.answer.code / 100 == 3)
 		status = MTA_GARBAGE;
 	if (status == MTA_OK || (status == MTA_EARLY &&
