@@ -18,6 +18,7 @@
 enum mta_status
 mta_fail(struct mta *mta, enum mta_status status, const char *why)
 {
+	mta->failed = true;
 	strlcpy(mta->why, why, sizeof(mta->why));
 	return status;
 }
@@ -255,7 +256,7 @@ drop(struct mta *mta)
 {
 	stream_close(&mta->stream);
 	mta->open = mta->verified = mta->authenticated = false;
-	mta->in_data = false;
+	mta->in_data = mta->failed = false;
 	mta->in_len = mta->out.len = mta->piece.len = 0;
 	mta->chunks = 0;
 }
@@ -332,7 +333,7 @@ mta_open(struct mta *mta, const struct route *route,
 void
 mta_close(struct mta *mta)
 {
-	if (mta->open && !mta->in_data && mta->chunks == 0)
+	if (mta->open && !mta->failed && !mta->in_data && mta->chunks == 0)
 		stream_write(&mta->stream, "QUIT\r\n", 6);
 	drop(mta);
 	free(mta->out.p);

@@ -62,6 +62,7 @@ struct mta {
 	const struct mta_settings *set;
 	struct stream stream;
 	bool open;
+	bool failed;		/* something may be unanswered: no QUIT */
 	bool verified;		/* by TLS */
 	bool authenticated;	/* our login was taken */
 	struct ehlo ehlo;

@@ -156,5 +156,6 @@ mta_authenticate(struct mta *mta)
 		return auth_plain(mta);
 	if (mta->ehlo.capabilities & CAP_AUTH_LOGIN)
 		return auth_login(mta);
-	return mta_fail(mta, MTA_NO_LOGIN, "AUTH PLAIN and LOGIN are not offered");
+	return mta_fail(mta, MTA_NO_LOGIN, "AUTH PLAIN and LOGIN are not "
+	    "offered");
 }

@@ -268,6 +268,8 @@ class Connection(threading.Thread):
         for action, argument in self.relay.actions(step):
             if action == "delay":
                 time.sleep(float(argument))
+                if step == "data":
+                    self.check_patience()
                 continue
             if action == "drip":
                 self.drip(argument)
@@ -293,6 +295,12 @@ class Connection(threading.Thread):
             before(out)
         self.sock.sendall(out)
         return out
+
+    def check_patience(self):
+        """Behind DATA nothing comes before its answer, not even QUIT."""
+        if not self.secure and select.select([self.sock], [], [], 0)[0] and \
+                self.sock.recv(1, socket.MSG_PEEK):
+            self.relay.violation("DATA was not answered yet, and more came")
 
     # commands
 
