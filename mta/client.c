@@ -71,7 +71,7 @@ mta_wait(struct mta *mta, short events, int64_t deadline)
 	    clock_ms() >= mta->set->deadline))
 		return mta_fail(mta, MTA_GONE, "took longer than "
 		    "anybody waited");
-	if (n > 0)
+	if (n > 0 && left >= 0)		/* or a flood would never end */
 		return MTA_OK;
 	return mta_fail(mta, MTA_TIMEOUT, "no answer in time");
 }
