@@ -39,12 +39,39 @@ content_is_clean(struct content *content, const char *in, size_t n)
 	return true;
 }
 
+/*
+ * Good text that was cut between CR and LF, at either end, needs no more than
+ * the two to be put together. Returns the octets taken, all but a last CR, or
+ * 0 if it is not so simple.
+ */
+static size_t
+join_cut(struct content *content, const char *in, size_t n, char *out,
+    size_t *len)
+{
+	bool cut = content->held_cr;
+	size_t used = n > 0 && in[n - 1] == '\r' ? n - 1 : n;
+
+	if (used == 0 || (cut && in[0] != '\n'))
+		return 0;
+	content->held_cr = false;
+	if (!content_is_clean(content, in + cut, used - cut)) {
+		content->held_cr = cut;
+		return 0;
+	}
+	if (cut)
+		out[(*len)++] = '\r';
+	memcpy(out + *len, in, used);
+	*len += used;
+	content->line_start = in[used - 1] == '\n';
+	return used;
+}
+
 size_t
 content_mend(struct content *content, const char *in, size_t n, char *out)
 {
 	size_t i, len = 0;
 
-	for (i = 0; i < n; i++) {
+	for (i = join_cut(content, in, n, out, &len); i < n; i++) {
 		content->nul |= in[i] == '\0';
 		content->eight_bit |= ((unsigned char)in[i] & 0x80) != 0;
 		if (content->held_cr || in[i] == '\n') {
