@@ -139,19 +139,19 @@ serve(void)
 	int n;
 
 	for (;;) {
+		n = ipc_recv(relay.session, &frame);
+		if (n == 0)
+			finish();
+		if (n == 1) {
+			one_frame(&frame);
+			continue;
+		}
+		if (errno != EAGAIN)
+			relay_violation("malformed frame");
 		if (poll(fds, 2, -1) == -1 && errno != EINTR)
 			fatal("relay: poll: %s", strerror(errno));
 		if (fds[1].revents)
 			finish();	/* the monitor has no more to say */
-		if (!fds[0].revents)
-			continue;
-		n = ipc_recv(relay.session, &frame);
-		if (n == 0)
-			finish();
-		if (n == -1 && errno != EAGAIN)
-			relay_violation("malformed frame");
-		if (n == 1)
-			one_frame(&frame);
 	}
 }
 
