@@ -136,22 +136,22 @@ serve(void)
 		{ .fd = relay.session, .events = POLLIN },
 		{ .fd = relay.monitor, .events = POLLIN }
 	};
-	int n;
+	int n = -1;
 
 	for (;;) {
-		n = ipc_recv(relay.session, &frame);
-		if (n == 0)
-			finish();
-		if (n == 1) {
-			one_frame(&frame);
-			continue;
-		}
-		if (errno != EAGAIN)
-			relay_violation("malformed frame");
-		if (poll(fds, 2, -1) == -1 && errno != EINTR)
+		/* amid a message the next frame is likely to be there */
+		if ((n == -1 || relay.state == TRANSFER_NONE) &&
+		    poll(fds, 2, -1) == -1 && errno != EINTR)
 			fatal("relay: poll: %s", strerror(errno));
 		if (fds[1].revents)
 			finish();	/* the monitor has no more to say */
+		n = ipc_recv(relay.session, &frame);
+		if (n == 0)
+			finish();
+		if (n == -1 && errno != EAGAIN)
+			relay_violation("malformed frame");
+		if (n == 1)
+			one_frame(&frame);
 	}
 }
 

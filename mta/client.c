@@ -130,6 +130,12 @@ fill(struct mta *mta, int64_t deadline)
 	enum mta_status status;
 	ssize_t n;
 
+	/* the answer is hardly ever there yet; what TLS holds poll cannot see */
+	if (mta->stream.tls == NULL) {
+		status = wait_until(mta, POLLIN, deadline);
+		if (status != MTA_OK)
+			return status;
+	}
 	for (;;) {
 		n = stream_read(&mta->stream, mta->in + mta->in_len,
 		    sizeof(mta->in) - mta->in_len);
