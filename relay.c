@@ -31,18 +31,40 @@ relay_violation(const char *what)
 
 /* Answers to the session */
 
+static unsigned char answers[ANSWER_MAX * 4];
+static size_t answers_len;
+
+static void
+send_answers(uint16_t to)
+{
+	if (answers_len > 0 && ipc_send_wait(relay.session, E_ANSWER, to,
+	    answers, answers_len, -1, CHANNEL_WAIT) == -1)
+		_exit(0);	/* nobody is there to hear it */
+	answers_len = 0;
+}
+
+void
+relay_send_answers(void)
+{
+	send_answers(FRAME_COMMAND);
+}
+
 void
 relay_answer(uint16_t to, int code, const char *text, size_t n)
 {
-	unsigned char buf[ANSWER_MAX * 2];
 	struct pack pack;
 
-	pack_start(&pack, buf, sizeof(buf));
+	if (to == FRAME_MESSAGE || answers_len + n + 4 > sizeof(answers))
+		relay_send_answers();
+	pack_start(&pack, answers + answers_len,
+	    sizeof(answers) - answers_len);
 	pack_u16(&pack, (unsigned)code);
 	pack_bytes(&pack, text, n);
-	if (pack.bad || ipc_send_wait(relay.session, E_ANSWER, to, buf,
-	    pack.len, -1, CHANNEL_WAIT) == -1)
-		_exit(0);	/* nobody is there to hear it */
+	if (pack.bad)
+		_exit(0);
+	answers_len += pack.len;
+	if (to == FRAME_MESSAGE)
+		send_answers(to);
 }
 
 void
@@ -152,6 +174,7 @@ serve(void)
 			relay_violation("malformed frame");
 		if (n == 1)
 			one_frame(&frame);
+		relay_send_answers();
 	}
 }
 
