@@ -51,7 +51,8 @@ DOCTOR	= doctor/certificate.o doctor/dns.o doctor/doctor.o doctor/fences.o \
 	doctor/files.o doctor/helper.o doctor/imap.o doctor/relays.o doctor/setup.o
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
 	imap/prepare.o base/clock.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
-INTROSPECT = helpers/checktoken-introspect.o helpers/introspection.o helpers/fd3.o base/secret.o
+INTROSPECT = helpers/checktoken-introspect.o helpers/introspection.o helpers/fd3.o \
+	helpers/reply.o base/secret.o
 CHECKCERT = checkcertificate.o base/ipc.o base/log.o base/proof.o \
 	base/transcript.o helpers/certlogin.o $(FENCE)
 PROGRAMS = smtpsubmitd imapfetch auth-reply checkcertificate checkpassword-file \
@@ -69,14 +70,18 @@ $(BUILD)/imapfetch: $(IMAPFETCH:%=$(BUILD)/%)
 $(BUILD)/checkcertificate: $(CHECKCERT:%=$(BUILD)/%)
 	$(LINK) -o $@ $(CHECKCERT:%=$(BUILD)/%) `pkg-config --libs libcrypto libbsd-overlay libseccomp`
 
-$(BUILD)/auth-reply: $(BUILD)/helpers/auth-reply.o
-	$(LINK) -o $@ $(BUILD)/helpers/auth-reply.o
+REPLY	= $(BUILD)/helpers/auth-reply.o $(BUILD)/helpers/reply.o
+FILE	= $(BUILD)/helpers/checkpassword-file.o $(BUILD)/helpers/fd3.o $(BUILD)/helpers/reply.o
+PAM	= $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o $(BUILD)/helpers/reply.o
 
-$(BUILD)/checkpassword-file: $(BUILD)/helpers/checkpassword-file.o $(BUILD)/helpers/fd3.o
-	$(LINK) -o $@ $(BUILD)/helpers/checkpassword-file.o $(BUILD)/helpers/fd3.o -lcrypt
+$(BUILD)/auth-reply: $(REPLY)
+	$(LINK) -o $@ $(REPLY)
 
-$(BUILD)/checkpassword-pam: $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o
-	$(LINK) -o $@ $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o -lpam
+$(BUILD)/checkpassword-file: $(FILE)
+	$(LINK) -o $@ $(FILE) -lcrypt
+
+$(BUILD)/checkpassword-pam: $(PAM)
+	$(LINK) -o $@ $(PAM) -lpam
 
 $(BUILD)/checktoken-introspect: $(INTROSPECT:%=$(BUILD)/%)
 	$(LINK) -o $@ $(INTROSPECT:%=$(BUILD)/%) `pkg-config --libs libcurl jansson`
