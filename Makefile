@@ -45,7 +45,7 @@ DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o envelope.
 	nursery.o order.o origin.o parameters.o pending.o probe.o relay.o session.o state.o transfer.o \
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
 	base/clientcert.o base/clock.o base/log.o base/pin.o base/proof.o base/pss.o \
-	base/secret.o base/spawn.o base/stream.o base/tls.o \
+	base/secret.o base/spawn.o base/stream.o base/tls.o base/warmup.o \
 	mta/body.o mta/client.o mta/hello.o mta/login.o mta/maildir.o sandbox/close.o $(FENCE) $(DOCTOR) $(PURE) $(PURE_IMAP)
 DOCTOR	= doctor/certificate.o doctor/dns.o doctor/doctor.o doctor/fences.o \
 	doctor/files.o doctor/helper.o doctor/imap.o doctor/relays.o doctor/setup.o

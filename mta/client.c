@@ -130,7 +130,7 @@ fill(struct mta *mta, int64_t deadline)
 	enum mta_status status;
 	ssize_t n;
 
-	/* the answer is hardly ever there yet; what TLS holds poll cannot see */
+	/* hardly ever there yet; what TLS holds poll cannot see */
 	if (mta->stream.tls == NULL) {
 		status = wait_until(mta, POLLIN, deadline);
 		if (status != MTA_OK)
