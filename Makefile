@@ -45,13 +45,14 @@ DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o envelope.
 	nursery.o order.o origin.o parameters.o pending.o probe.o relay.o session.o state.o transfer.o \
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
 	base/clientcert.o base/clock.o base/log.o base/pin.o base/proof.o base/pss.o \
-	base/secret.o base/spawn.o base/stream.o base/tls.o \
+	base/secret.o base/spawn.o base/stream.o base/tls.o base/warmup.o \
 	mta/addresses.o mta/body.o mta/client.o mta/hello.o mta/login.o mta/maildir.o sandbox/close.o $(FENCE) $(DOCTOR) $(PURE) $(PURE_IMAP)
 DOCTOR	= doctor/certificate.o doctor/dns.o doctor/doctor.o doctor/fences.o \
 	doctor/files.o doctor/helper.o doctor/imap.o doctor/lookup.o doctor/relays.o doctor/setup.o
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
 	imap/prepare.o base/clock.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
-INTROSPECT = helpers/checktoken-introspect.o helpers/introspection.o helpers/fd3.o base/secret.o
+INTROSPECT = helpers/checktoken-introspect.o helpers/introspection.o helpers/fd3.o \
+	helpers/reply.o base/secret.o
 CHECKCERT = checkcertificate.o base/ipc.o base/log.o base/proof.o \
 	base/transcript.o helpers/certlogin.o $(FENCE)
 PROGRAMS = smtpsubmitd imapfetch auth-reply checkcertificate checkpassword-file \
@@ -69,14 +70,18 @@ $(BUILD)/imapfetch: $(IMAPFETCH:%=$(BUILD)/%)
 $(BUILD)/checkcertificate: $(CHECKCERT:%=$(BUILD)/%)
 	$(LINK) -o $@ $(CHECKCERT:%=$(BUILD)/%) `pkg-config --libs libcrypto libbsd-overlay libseccomp`
 
-$(BUILD)/auth-reply: $(BUILD)/helpers/auth-reply.o
-	$(LINK) -o $@ $(BUILD)/helpers/auth-reply.o
+REPLY	= $(BUILD)/helpers/auth-reply.o $(BUILD)/helpers/reply.o
+FILE	= $(BUILD)/helpers/checkpassword-file.o $(BUILD)/helpers/fd3.o $(BUILD)/helpers/reply.o
+PAM	= $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o $(BUILD)/helpers/reply.o
 
-$(BUILD)/checkpassword-file: $(BUILD)/helpers/checkpassword-file.o $(BUILD)/helpers/fd3.o
-	$(LINK) -o $@ $(BUILD)/helpers/checkpassword-file.o $(BUILD)/helpers/fd3.o -lcrypt
+$(BUILD)/auth-reply: $(REPLY)
+	$(LINK) -o $@ $(REPLY)
 
-$(BUILD)/checkpassword-pam: $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o
-	$(LINK) -o $@ $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o -lpam
+$(BUILD)/checkpassword-file: $(FILE)
+	$(LINK) -o $@ $(FILE) -lcrypt
+
+$(BUILD)/checkpassword-pam: $(PAM)
+	$(LINK) -o $@ $(PAM) -lpam
 
 $(BUILD)/checktoken-introspect: $(INTROSPECT:%=$(BUILD)/%)
 	$(LINK) -o $@ $(INTROSPECT:%=$(BUILD)/%) `pkg-config --libs libcurl jansson`

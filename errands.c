@@ -182,31 +182,42 @@ relay_body(void *arg, const char *p, size_t n, bool last)
 	return true;
 }
 
-static void
-take_answer(struct frame *frame)
+/* False: what the relay says makes no sense. */
+static bool
+take_answer(struct unpack *unpack, bool to_message)
 {
-	struct unpack unpack;
 	const unsigned char *text;
 	bool final = session.smtp.wait == WAIT_FINAL;
 	unsigned code;
 	size_t n;
 
-	unpack_start(&unpack, frame->data, frame->len);
-	code = unpack_u16(&unpack);
-	text = unpack_bytes(&unpack, &n);
-	if (frame->type != E_ANSWER || !unpack_done(&unpack) || code < 200 ||
-	    code > 599) {
-		errand_lose_relay(R_RELAY_GARBAGE);
-		return;
-	}
-	if (frame->flags == FRAME_MESSAGE) {
-		session.messages += final && code / 100 == 2;
-		smtp_message_answer(&session.smtp, (int)code,
-		    (const char *)text, n);
-	} else {
+	code = unpack_u16(unpack);
+	text = unpack_bytes(unpack, &n);
+	if (unpack->bad || code < 200 || code > 599)
+		return false;
+	if (!to_message) {
 		smtp_answer(&session.smtp, (int)code, (const char *)text, n);
+		return true;
 	}
-	if (session.smtp.pending_count > 0)
+	session.messages += final && code / 100 == 2;
+	smtp_message_answer(&session.smtp, (int)code, (const char *)text, n);
+	return unpack_done(unpack);
+}
+
+static void
+take_answers(const struct frame *frame)
+{
+	struct unpack unpack;
+	bool good = frame->type == E_ANSWER;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	do
+		good = good && take_answer(&unpack,
+		    frame->flags == FRAME_MESSAGE);
+	while (good && !unpack_done(&unpack));
+	if (!good)
+		errand_lose_relay(R_RELAY_GARBAGE);
+	else if (session.smtp.pending_count > 0)
 		expect_answer();
 	else
 		session.relay_deadline = 0;
@@ -215,19 +226,16 @@ take_answer(struct frame *frame)
 void
 errand_hear_relay(void)
 {
-	int n;
+	int n = ipc_recv(session.relay, &session.frame);
 
-	while (session.relay != -1 &&
-	    (n = ipc_recv(session.relay, &session.frame)) != -1) {
-		if (n == 0)
-			errand_lose_relay(R_RELAY_LOST);
-		else if (session.frame.fd != -1)
-			session_finish("the relay sends a descriptor");
-		else
-			take_answer(&session.frame);
-	}
-	if (session.relay != -1 && errno != EAGAIN)
-		errand_lose_relay(R_RELAY_GARBAGE);
+	if (n == -1 && errno == EAGAIN)
+		return;
+	if (n == 1 && session.frame.fd != -1)
+		session_finish("the relay sends a descriptor");
+	if (n == 1)
+		take_answers(&session.frame);
+	else
+		errand_lose_relay(n == 0 ? R_RELAY_LOST : R_RELAY_GARBAGE);
 }
 
 /* imapfetch: puts a URL's content into the relay's channel */

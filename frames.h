@@ -58,10 +58,11 @@ enum frame_type {
 			   str TLS cipher */
 	E_COMMANDS,	/* repeated: u8 verb, bytes argument */
 	E_BODY,		/* octets of the message; flag FRAME_LAST at its end */
-	/* relay -> session: one for each command and one for each message;
-	   for a message it may come before its end */
-	E_ANSWER,	/* u16 code, bytes text, lines parted by \n; flag
-			   FRAME_MESSAGE if it is for a message */
+	/* relay -> session: answers, one for each command and one for each
+	   message; for a message it may come before its end */
+	E_ANSWER,	/* u16 code, bytes text, lines parted by \n; repeated
+			   for further commands, never for a message, which
+			   has the flag FRAME_MESSAGE */
 
 	/* monitor -> imapfetch (its descriptor 3), in this order */
 	F_ORDER,	/* str session id, str user, str the user's password
@@ -79,7 +80,7 @@ enum frame_type {
 
 #define NAMINGS_MAX	2	/* in a row: S_CLIENTs of a session */
 
-#define FRAME_COMMAND	0	/* E_ANSWER: to a command */
+#define FRAME_COMMAND	0	/* E_ANSWER: to commands */
 #define FRAME_LAST	1	/* E_BODY: the message ends with this frame */
 #define FRAME_MESSAGE	2	/* E_ANSWER: to a message */
 #define FRAME_FETCHED	4	/* E_BODY, empty: imapfetch's octets follow */

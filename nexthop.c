@@ -130,6 +130,7 @@ open_route(size_t i)
 	struct addresses space;
 	enum mta_status status;
 
+	relay_send_answers();	/* this may take long */
 	if (route->kind == ROUTE_MAILDIR) {
 		status = open_maildir(i) ? MTA_OK : MTA_DOWN;
 		if (status != MTA_OK)

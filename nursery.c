@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/warmup.h"
 #include "sandbox/sandbox.h"
 #include "order.h"
 #include "smtp/reply.h"
@@ -538,6 +539,8 @@ nursery_start(struct nursery *who, struct service *service,
 	if (service->ledger != -1)
 		close(service->ledger);
 	nursery_signals();
+	if (service->tls != NULL)
+		tls_warm_up(service->tls, service->opportunistic);
 	sandbox_nursery();
 	nursery_loop();
 }

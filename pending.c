@@ -287,6 +287,8 @@ answer_one(const struct pending *p, enum mta_status *status)
 		return;
 	}
 	if (*status == MTA_OK) {
+		if (relay.mta.in_len == 0)
+			relay_send_answers();	/* the next may take long */
 		*status = mta_answer(&relay.mta);
 		if (renewable && said_goodbye(*status) &&
 		    (*status = renew()) == MTA_OK)

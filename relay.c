@@ -31,18 +31,40 @@ relay_violation(const char *what)
 
 /* Answers to the session */
 
+static unsigned char answers[ANSWER_MAX * 4];
+static size_t answers_len;
+
+static void
+send_answers(uint16_t to)
+{
+	if (answers_len > 0 && ipc_send_wait(relay.session, E_ANSWER, to,
+	    answers, answers_len, -1, CHANNEL_WAIT) == -1)
+		_exit(0);	/* nobody is there to hear it */
+	answers_len = 0;
+}
+
+void
+relay_send_answers(void)
+{
+	send_answers(FRAME_COMMAND);
+}
+
 void
 relay_answer(uint16_t to, int code, const char *text, size_t n)
 {
-	unsigned char buf[ANSWER_MAX * 2];
 	struct pack pack;
 
-	pack_start(&pack, buf, sizeof(buf));
+	if (to == FRAME_MESSAGE || answers_len + n + 4 > sizeof(answers))
+		relay_send_answers();
+	pack_start(&pack, answers + answers_len,
+	    sizeof(answers) - answers_len);
 	pack_u16(&pack, (unsigned)code);
 	pack_bytes(&pack, text, n);
-	if (pack.bad || ipc_send_wait(relay.session, E_ANSWER, to, buf,
-	    pack.len, -1, CHANNEL_WAIT) == -1)
-		_exit(0);	/* nobody is there to hear it */
+	if (pack.bad)
+		_exit(0);
+	answers_len += pack.len;
+	if (to == FRAME_MESSAGE)
+		send_answers(to);
 }
 
 void
@@ -136,15 +158,15 @@ serve(void)
 		{ .fd = relay.session, .events = POLLIN },
 		{ .fd = relay.monitor, .events = POLLIN }
 	};
-	int n;
+	int n = -1;
 
 	for (;;) {
-		if (poll(fds, 2, -1) == -1 && errno != EINTR)
+		/* amid a message the next frame is likely to be there */
+		if ((n == -1 || relay.state == TRANSFER_NONE) &&
+		    poll(fds, 2, -1) == -1 && errno != EINTR)
 			fatal("relay: poll: %s", strerror(errno));
 		if (fds[1].revents)
 			relay_finish();	/* the monitor has no more to say */
-		if (!fds[0].revents)
-			continue;
 		n = ipc_recv(relay.session, &frame);
 		if (n == 0)
 			relay_finish();
@@ -152,6 +174,7 @@ serve(void)
 			relay_violation("malformed frame");
 		if (n == 1)
 			one_frame(&frame);
+		relay_send_answers();
 	}
 }
 

@@ -70,8 +70,12 @@ struct relay {
 extern struct relay relay;
 
 /* relay.c */
-/* To whom: FRAME_COMMAND or FRAME_MESSAGE. */
+/*
+ * To whom: FRAME_COMMAND or FRAME_MESSAGE. Answers to commands are gathered
+ * until relay_send_answers(), which whoever waits for the next one calls.
+ */
 void relay_answer(uint16_t to, int code, const char *text, size_t n);
+void relay_send_answers(void);
 void relay_reply(uint16_t to, enum reply, const char *arg);
 /* The next server's last answer, made fit for the client. */
 void relay_pass_answer(uint16_t to);

@@ -135,23 +135,40 @@ go_on_handshake(void)
 		smtp_greet(&session.smtp);
 }
 
+/* Whether more goes into the buffer now: each piece of content costs frames. */
+static bool
+wants_more(void)
+{
+	const struct smtp *s = &session.smtp;
+
+	return (s->mode == MODE_DATA || s->mode == MODE_CHUNK) &&
+	    session.in_len < INPUT_SIZE;
+}
+
 /* Fills the input buffer; false if nothing new came. */
 static bool
 read_client(void)
 {
+	size_t before = session.in_len;
 	ssize_t n;
 
 	if (session.in == NULL && (session.in = malloc(INPUT_SIZE)) == NULL)
 		session_finish("out of memory");
 	if (session.in_len == INPUT_SIZE)
 		return false;
-	n = stream_read(&session.client, session.in + session.in_len,
-	    INPUT_SIZE - session.in_len);
-	if (n > 0) {
-		session.in_len += (size_t)n;
+	do {
+		n = stream_read(&session.client, session.in + session.in_len,
+		    INPUT_SIZE - session.in_len);
+		if (n > 0)
+			session.in_len += (size_t)n;
+	} while (n > 0 && wants_more());
+	if (session.in_len > before)
 		touch();
+	if (n == STREAM_AGAIN)
+		session.readable = false;
+	/* an end is told anew when what came before it is done */
+	if (session.in_len > before)
 		return true;
-	}
 	session.readable = false;
 	if (n == STREAM_EOF)
 		session.client_eof = true;
@@ -182,18 +199,19 @@ log_replies(const char *p, size_t n)
 static void
 feed(void)
 {
-	size_t used, before = session.smtp.out_len;
+	size_t used, left, before = session.smtp.out_len;
 
 	used = smtp_input(&session.smtp, session.in, session.in_len);
 	if (log_verbose() && session.smtp.out_len > before)
 		log_replies(session.smtp.out + before,
 		    session.smtp.out_len - before);
-	if (used > 0) {
-		session.in_len -= used;
-		memmove(session.in, session.in + used, session.in_len);
+	if (used > 0 && used < session.in_len) {
+		left = session.in_len - used;
+		memmove(session.in, session.in + used, left);
 		/* what has moved may be the beginning of a password */
-		explicit_bzero(session.in + session.in_len, used);
+		explicit_bzero(session.in + left, used);
 	}
+	session.in_len -= used;
 	errand_flush_commands();
 }
 

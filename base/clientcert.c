@@ -80,6 +80,13 @@ clientcert_forget(void)
 	memset(&record.shown, 0, sizeof(record.shown));
 }
 
+void
+clientcert_start_anew(void)
+{
+	clientcert_forget();
+	memset(&record, 0, sizeof(record));
+}
+
 static void
 keep(const unsigned char *p, size_t n)
 {

@@ -42,5 +42,7 @@ const struct clientcert *clientcert_shown(void);
 /* What is wrong with the one that was shown; NULL: nothing, or none. */
 const char *clientcert_trouble(void);
 void clientcert_forget(void);
+/* The connection was none: this process may have another. */
+void clientcert_start_anew(void);
 
 #endif

@@ -276,5 +276,5 @@ main(int argc, char *argv[])
 	status = verify(&found, message.password, argv[1]);
 	if (status != CP_RIGHT)
 		return status;
-	return run_next(PROGRAM, message.login, argv + 2);
+	return run_next(PROGRAM, argv[0], message.login, argv + 2);
 }

@@ -271,7 +271,7 @@ main(int argc, char *argv[])
 	status = check(service, &message, &user);
 	if (status != CP_RIGHT)
 		return status;
-	status = run_next(PROGRAM, user, argv + optind);
+	status = run_next(PROGRAM, argv[0], user, argv + optind);
 	free(user);
 	return status;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "helpers/fd3.h"
+#include "helpers/reply.h"
 
 #define MESSAGE_FD 3
 
@@ -175,13 +176,27 @@ complain(const char *program, const char *what, const char *why)
 	(void)n; /* nobody is left to tell */
 }
 
+/* Whether next is auth-reply and nothing else, in the directory of self. */
+static int
+is_our_reply(const char *self, char *const next[])
+{
+	const char *slash = strrchr(self, '/');
+	size_t n = slash == NULL ? 0 : (size_t)(slash + 1 - self);
+
+	return n > 0 && strncmp(self, next[0], n) == 0 &&
+	    strcmp(next[0] + n, "auth-reply") == 0 && next[1] == NULL;
+}
+
 enum checkpassword
-run_next(const char *program, const char *user, char *const next[])
+run_next(const char *program, const char *self, const char *user,
+    char *const next[])
 {
 	if (setenv("USER", user, 1) == -1) {
 		complain(program, "USER", strerror(errno));
 		return CP_TEMPORARY;
 	}
+	if (is_our_reply(self, next))
+		return (enum checkpassword)auth_reply();
 	(void)execvp(next[0], next);
 	complain(program, next[0], strerror(errno));
 	return CP_TEMPORARY;

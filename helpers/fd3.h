@@ -12,7 +12,7 @@
 #define FD3_MAX 12288
 
 enum checkpassword {
-	CP_RIGHT = 0, /* auth-reply's exit code, never our own */
+	CP_RIGHT = 0, /* auth-reply's exit code */
 	CP_WRONG = 1,
 	CP_MISUSED = 2, /* by the caller: no word about the password */
 	CP_TEMPORARY = 111
@@ -49,9 +49,10 @@ void complain(const char *program, const char *what, const char *why);
 
 /*
  * The password was right: runs next with USER in its environment. Comes back
- * with the exit code when it cannot.
+ * with the exit code when it cannot, or when next is the auth-reply beside
+ * self (argv[0]), whose few steps are taken here: a login is one exec less.
  */
-enum checkpassword
-run_next(const char *program, const char *user, char *const next[]);
+enum checkpassword run_next(const char *program, const char *self,
+    const char *user, char *const next[]);
 
 #endif

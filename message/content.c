@@ -10,55 +10,60 @@ content_start(struct content *content)
 }
 
 /*
- * Counts what a compiler can turn into vector code: with as many CRLF pairs
- * as CRs and as LFs no one of them stands alone.
+ * One look at each octet and the one before it, without a branch: a compiler
+ * turns that into vector code. A CR before anything but LF stands alone, and
+ * so does a LF behind anything but CR.
  */
-static void
-count(const char *in, size_t n, size_t *cr, size_t *lf, size_t *pairs,
-    size_t *nul, unsigned *high)
-{
-	size_t i, block, end;
-	unsigned char crs, lfs, both, nuls, bits = 0;
-
-	*cr = *lf = *pairs = *nul = 0;
-	for (i = 0; i < n; i = end) {
-		block = n - i < 255 ? n - i : 255; /* counters of one octet */
-		end = i + block;
-		crs = lfs = both = nuls = 0;
-		for (; i < end; i++) {
-			crs += in[i] == '\r';
-			lfs += in[i] == '\n';
-			nuls += in[i] == '\0';
-			bits |= (unsigned char)in[i];
-		}
-		for (i = end - block; i + 1 < n && i < end; i++)
-			both += (unsigned char)((in[i] == '\r') &
-			    (in[i + 1] == '\n'));
-		*cr += crs;
-		*lf += lfs;
-		*pairs += both;
-		*nul += nuls;
-	}
-	*high = bits & 0x80;
-}
-
 bool
 content_is_clean(struct content *content, const char *in, size_t n)
 {
-	size_t cr, lf, pairs, nul;
-	unsigned high;
+	unsigned char alone = 0, nul, high;
+	size_t i;
 
 	if (n == 0)
 		return true;
 	if (content->held_cr)
 		return false;
-	count(in, n, &cr, &lf, &pairs, &nul, &high);
-	content->nul |= nul > 0;
-	content->eight_bit |= high != 0;
-	if (cr != pairs || lf != pairs)
+	nul = in[0] == '\0';
+	high = (unsigned char)in[0];
+	for (i = 1; i < n; i++) {
+		alone |= (in[i - 1] == '\r') ^ (in[i] == '\n');
+		nul |= in[i] == '\0';
+		high |= (unsigned char)in[i];
+	}
+	content->nul |= nul != 0;
+	content->eight_bit |= (high & 0x80) != 0;
+	if (alone || in[0] == '\n' || in[n - 1] == '\r')
 		return false;
 	content->line_start = in[n - 1] == '\n';
 	return true;
+}
+
+/*
+ * Good text that was cut between CR and LF, at either end, needs no more than
+ * the two to be put together. Returns the octets taken, all but a last CR, or
+ * 0 if it is not so simple.
+ */
+static size_t
+join_cut(struct content *content, const char *in, size_t n, char *out,
+    size_t *len)
+{
+	bool cut = content->held_cr;
+	size_t used = n > 0 && in[n - 1] == '\r' ? n - 1 : n;
+
+	if (used == 0 || (cut && in[0] != '\n'))
+		return 0;
+	content->held_cr = false;
+	if (!content_is_clean(content, in + cut, used - cut)) {
+		content->held_cr = cut;
+		return 0;
+	}
+	if (cut)
+		out[(*len)++] = '\r';
+	memcpy(out + *len, in, used);
+	*len += used;
+	content->line_start = in[used - 1] == '\n';
+	return used;
 }
 
 size_t
@@ -66,7 +71,7 @@ content_mend(struct content *content, const char *in, size_t n, char *out)
 {
 	size_t i, len = 0;
 
-	for (i = 0; i < n; i++) {
+	for (i = join_cut(content, in, n, out, &len); i < n; i++) {
 		content->nul |= in[i] == '\0';
 		content->eight_bit |= ((unsigned char)in[i] & 0x80) != 0;
 		if (content->held_cr || in[i] == '\n') {
@@ -103,6 +108,20 @@ content_finish(struct content *content, char out[2])
 	return 2;
 }
 
+/*
+ * The next dot behind a LF, from p + 1 on. By way of the dots, which are few:
+ * memmem(3) goes octet by octet after so short a needle.
+ */
+static const char *
+next_dot(const char *p, const char *end)
+{
+	while (p < end &&
+	    (p = memchr(p + 1, '.', (size_t)(end - p - 1))) != NULL)
+		if (p[-1] == '\n')
+			return p;
+	return NULL;
+}
+
 size_t
 content_dot_stuff(bool *at_start, const char *in, size_t n, char *out)
 {
@@ -113,12 +132,12 @@ content_dot_stuff(bool *at_start, const char *in, size_t n, char *out)
 		return 0;
 	if (*at_start && *p == '.')
 		out[len++] = '.';
-	while ((hit = memmem(p, (size_t)(end - p), "\n.", 2)) != NULL) {
-		part = (size_t)(hit + 1 - p);
+	while ((hit = next_dot(p, end)) != NULL) {
+		part = (size_t)(hit - p);
 		memcpy(out + len, p, part);
 		len += part;
 		out[len++] = '.';
-		p = hit + 1;
+		p = hit;
 	}
 	memcpy(out + len, p, (size_t)(end - p));
 	len += (size_t)(end - p);

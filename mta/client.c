@@ -167,6 +167,12 @@ fill(struct mta *mta, int64_t deadline)
 	enum mta_status status;
 	ssize_t n;
 
+	/* hardly ever there yet; what TLS holds poll cannot see */
+	if (mta->stream.tls == NULL) {
+		status = mta_wait(mta, POLLIN, deadline);
+		if (status != MTA_OK)
+			return status;
+	}
 	for (;;) {
 		n = stream_read(&mta->stream, mta->in + mta->in_len,
 		    sizeof(mta->in) - mta->in_len);

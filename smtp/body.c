@@ -3,17 +3,34 @@
 #include "smtp/body.h"
 
 /*
+ * The first dot behind CRLF. By way of the dots, which are few: memmem(3)
+ * goes octet by octet after so short a needle.
+ */
+static const char *
+find_dot(const char *in, size_t n)
+{
+	const char *p = in, *end = in + n;
+
+	while ((p = memchr(p, '.', (size_t)(end - p))) != NULL) {
+		if (p - in >= 2 && p[-2] == '\r' && p[-1] == '\n')
+			return p;
+		p++;
+	}
+	return NULL;
+}
+
+/*
  * The common case in one go: text up to the next CRLF ".", or up to a tail
  * that could be the beginning of one. Returns the octets copied.
  */
 static size_t
 copy_text(enum data_state *state, const char *in, size_t n, char *out)
 {
-	const char *hit = memmem(in, n, "\r\n.", 3);
-	size_t len = hit == NULL ? n : (size_t)(hit - in) + 2;
+	const char *dot = find_dot(in, n);
+	size_t len = dot == NULL ? n : (size_t)(dot - in);
 
 	memcpy(out, in, len);
-	if (hit != NULL || (len >= 2 && in[len - 2] == '\r' &&
+	if (dot != NULL || (len >= 2 && in[len - 2] == '\r' &&
 	    in[len - 1] == '\n'))
 		*state = DATA_CRLF;
 	else if (in[len - 1] == '\r')

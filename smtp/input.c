@@ -49,17 +49,18 @@ say_why(struct smtp *s)
 }
 
 /*
- * The message has ended. The relay hears of it also when it has refused
- * already, for it waits for the end; not when it was told to reset.
+ * The message has ended. The relay hears of it, if it was not told with the
+ * last octets, also when it has refused already, for it waits for the end;
+ * not when it was told to reset.
  */
 static bool
-end_message(struct smtp *s)
+end_message(struct smtp *s, bool told)
 {
 	if (s->pending_count > 0) {
 		s->wait = WAIT_ANSWERS;
 		return false;
 	}
-	if (s->t.error == R_NONE && !pass_body(s, NULL, 0, true))
+	if (s->t.error == R_NONE && !told && !pass_body(s, NULL, 0, true))
 		return false;
 	s->mode = MODE_COMMAND;
 	if (!smtp_body_is_lost(s)) {
@@ -77,26 +78,29 @@ data_input(struct smtp *s, const char *in, size_t n)
 	char out[PIECE_MAX];
 	enum data_state before = s->data;
 	size_t used, len;
+	bool last = false;
 
 	if (s->data == DATA_END) {
-		end_message(s);
+		end_message(s, false);
 		return 0;
 	}
 	used = data_read(&s->data, in, n, out, sizeof(out), &len);
-	if (!smtp_body_is_lost(s) && len > 0 && count_octets(s, len) &&
-	    !pass_body(s, out, len, false)) {
-		s->t.octets -= len;
-		s->data = before;
-		return 0;
+	if (!smtp_body_is_lost(s) && len > 0 && count_octets(s, len)) {
+		last = s->data == DATA_END && s->pending_count == 0;
+		if (!pass_body(s, out, len, last)) {
+			s->t.octets -= len;
+			s->data = before;
+			return 0;
+		}
 	}
 	if (s->data == DATA_END)
-		end_message(s);
+		end_message(s, last);
 	return used;
 }
 
 /* All octets of a chunk are here: its reply, or the message's. */
 static void
-end_chunk(struct smtp *s)
+end_chunk(struct smtp *s, bool told)
 {
 	char octets[24];
 
@@ -106,7 +110,7 @@ end_chunk(struct smtp *s)
 		return;
 	}
 	if (s->chunk_last) {
-		end_message(s);
+		end_message(s, told);
 		return;
 	}
 	if (s->pending_count > 0) {
@@ -141,16 +145,22 @@ chunk_input(struct smtp *s, const char *in, size_t n)
 {
 	size_t len = n < PIECE_MAX ? n : PIECE_MAX;
 
+	bool last = false;
+
 	if (len > s->chunk_left)
 		len = (size_t)s->chunk_left;
 	if (s->chunk_error == R_NONE && !smtp_body_is_lost(s) && len > 0 &&
-	    count_octets(s, len) && !pass_body(s, in, len, false)) {
-		s->t.octets -= len;
-		return 0;
+	    count_octets(s, len)) {
+		last = s->chunk_last && len == s->chunk_left &&
+		    s->pending_count == 0;
+		if (!pass_body(s, in, len, last)) {
+			s->t.octets -= len;
+			return 0;
+		}
 	}
 	s->chunk_left -= len;
 	if (s->chunk_left == 0)
-		end_chunk(s);
+		end_chunk(s, last);
 	return len;
 }
 

@@ -7,7 +7,7 @@ T	= 10
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ	= $(FUZZ_SRC:tests/fuzz/fuzz_%.c=%)
 FUZZ_BUILD = build-fuzz
-FUZZ_OBJ = $(PURE) $(PURE_IMAP) order.o helpers/fd3.o helpers/introspection.o \
+FUZZ_OBJ = $(PURE) $(PURE_IMAP) order.o helpers/fd3.o helpers/reply.o helpers/introspection.o \
 	imap/answer.o
 FUZZ_CC	= clang -std=c17 $(WARN) $(CPPFLAGS_ALL) -O1 -g \
 	-fno-omit-frame-pointer -fno-sanitize-recover=undefined

@@ -4,7 +4,7 @@
 
 UNIT_SRC = $(wildcard tests/unit/test_*.c)
 UNIT	= $(UNIT_SRC:tests/unit/test_%.c=%)
-UNIT_OBJ = $(PURE) $(PURE_IMAP) order.o helpers/fd3.o helpers/introspection.o \
+UNIT_OBJ = $(PURE) $(PURE_IMAP) order.o helpers/fd3.o helpers/reply.o helpers/introspection.o \
 	imap/answer.o
 
 units: $(UNIT:%=$(BUILD)/tests/%)
