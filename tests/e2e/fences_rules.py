@@ -137,6 +137,8 @@ def dies(h, name, user, reason, *requests, who="127.0.0.66", **how):
         try:
             for kind, payload in requests:
                 got = s.ask(kind, payload, **how)
+            if got is None:     # the channel went first
+                s.line()
         except Dead:
             got = "dead"
         good = got == "dead" and s.logged(
