@@ -333,8 +333,9 @@ def relay_requests(h):
     body = "E_BODY", b"Subject: x\r\n\r\n"
     none = FRAMES["E_BODY"]
     relay_dies(h, "commands before hello", "no hello", c(MAIL), hello=False)
-    relay_dies(h, "hello amid a transaction", "hello amid", c(MAIL),
-               ("E_HELLO", HELLO))
+    # it ends the transaction, as EHLO does
+    relay_dies(h, "a message behind a hello amid a transaction",
+               "without MAIL", c(MAIL, RCPT), ("E_HELLO", HELLO), body)
     for name, hello in [
             ("nothing", b""), ("CR LF", octets("a\r\nb") + HELLO[-4:]),
             ("NUL", octets("a\0b") + HELLO[-4:]),
