@@ -282,6 +282,16 @@ def without_received(data):
     return data[top.end():]
 
 
+def run_parts(*parts):
+    """Each to its end, whatever befalls the others; then all is over."""
+    for part in parts:
+        try:
+            part()
+        except Exception as e:
+            report(False, part.__name__, "%s: %s" % (type(e).__name__, e))
+    end()
+
+
 def end():
     """What was not ok has been said; the status tells only of running."""
     clean_up()

@@ -5,10 +5,9 @@
 # of it is waiting.
 here=$(cd "$(dirname "$0")" && pwd -P)
 top=$here/../..
-status=0 pids=''
+. "$here/sections.sh"
 BUILD=$(cd "${BUILD:-$top/build}" && pwd -P) || exit 1
 export BUILD
-trap 'kill $pids 2>/dev/null; wait; exit 1' HUP INT TERM
 
 make -s -C "$top" BUILD="$BUILD" priv || echo "# make priv failed"
 scratch=$(mktemp -d) || exit 1
@@ -23,11 +22,5 @@ else
 fi
 rm -rf "$scratch"
 
-for what in ${SECTIONS:-acts rules proof life}; do
-	python3 "$here/fences_$what.py" &
-	pids="$pids $!"
-done
-for p in $pids; do
-	wait "$p" || status=1
-done
+at_once fences_%s.py acts rules proof life
 exit $status

@@ -11,8 +11,8 @@ import sys
 import time
 
 from common_driver import (HERE, SLOW, Client, Unexpected, at_end, begin, daemon,
-                           end, expect, give_envelope, leave, report, say,
-                           skip, talk, wait, write)
+                           expect, give_envelope, leave, report, run_parts,
+                           say, skip, talk, wait, write)
 from robust_case import Place, alone, requirement
 
 os.environ["PATH"] += ":/usr/sbin:/sbin"
@@ -497,12 +497,7 @@ def one_house():
 
 
 def main():
-    for part in who_comes, two_instances, health_checks, one_house:
-        try:
-            part()
-        except Exception as e:
-            report(False, part.__name__, "%s: %s" % (type(e).__name__, e))
-    end()
+    run_parts(who_comes, two_instances, health_checks, one_house)
 
 
 if __name__ == "__main__":

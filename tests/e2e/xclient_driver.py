@@ -8,9 +8,9 @@ import socket
 import subprocess
 import threading
 
-from common_driver import (SLOW, Client, at_end, begin, daemon, end, expect,
-                           give_envelope, leave, report, say, skip, talk, wait,
-                           write)
+from common_driver import (SLOW, Client, at_end, begin, daemon, expect,
+                           give_envelope, leave, report, run_parts, say, skip,
+                           talk, wait, write)
 from robust_case import Place, requirement
 
 os.environ["PATH"] += ":/usr/sbin:/sbin"
@@ -251,12 +251,7 @@ def by_dovecot():
 
 
 def main():
-    for part in by_nginx, by_dovecot:
-        try:
-            part()
-        except Exception as e:
-            report(False, part.__name__, "%s: %s" % (type(e).__name__, e))
-    end()
+    run_parts(by_nginx, by_dovecot)
 
 
 if __name__ == "__main__":
