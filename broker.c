@@ -63,7 +63,7 @@ find_credential(const struct client *client, struct order *order)
 	bool own = client->relays->urls[0] != '\0';
 	const char *file = own ? client->relay_credentials :
 	    conf->relay_credentials;
-	struct credential found = configured;
+	struct credential found;
 	char error[512];
 	bool good = true;
 
@@ -76,15 +76,18 @@ find_credential(const struct client *client, struct order *order)
 	else if (conf->relay_token)
 		good = secret_read_login(file, found.user, found.password,
 		    TOKEN_SIZE, error, sizeof(error));
+	else
+		found = configured;
 	if (good && strlcpy(order->relay_user, found.user, LOGIN_SIZE) >=
 	    LOGIN_SIZE) {
 		snprintf(error, sizeof(error), "%.400s: the user is too long",
 		    file);
 		good = false;
 	}
-	if (!good)
+	if (good)
+		strlcpy(order->relay_password, found.password, TOKEN_SIZE);
+	else
 		log_event(client->id, "relay-failed", "%s", error);
-	strlcpy(order->relay_password, found.password, TOKEN_SIZE);
 	explicit_bzero(&found, sizeof(found));
 	return good;
 }

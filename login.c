@@ -12,8 +12,8 @@
 
 #define CERTIFICATE_VERIFY_MAX 4096	/* RSA of 16384 bits, and more */
 
-static void
-tell_verdict(struct client *client)
+void
+login_tell(struct client *client)
 {
 	unsigned char buf[1024];
 	struct pack pack;
@@ -28,12 +28,6 @@ tell_verdict(struct client *client)
 	client_answer(client, (uint16_t)client->auth_by, buf, pack.len, -1);
 }
 
-void
-login_tell(struct client *client)
-{
-	tell_verdict(client);
-}
-
 static void
 on_delay(evutil_socket_t fd, short what, void *arg)
 {
@@ -42,7 +36,7 @@ on_delay(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	event_free(client->delay);
 	client->delay = NULL;
-	tell_verdict(client);
+	login_tell(client);
 }
 
 static void
@@ -64,7 +58,7 @@ tell_verdict_later(struct client *client)
 	    (clock_ms() - client->auth_begun);
 
 	if (left <= 0) {
-		tell_verdict(client);
+		login_tell(client);
 		return;
 	}
 	delay(client, left, on_delay);
@@ -155,7 +149,7 @@ welcome(struct client *client, const struct auth_result *result)
 	    probe_is_awaited(client->relays))
 		client->wants_verdict = true;
 	else
-		tell_verdict(client);
+		login_tell(client);
 }
 
 static bool

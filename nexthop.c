@@ -36,13 +36,13 @@ relay_trouble(enum mta_status status)
 	}
 }
 
-static void
-log_relay_failure(const struct route *route, const char *why)
+void
+relay_log_failure(const struct route *route, const char *why)
 {
 	struct log_line line;
 
 	log_start(&line, relay.order.id, "relay-failed");
-	log_str(&line, "relay", route->url);
+	log_str(&line, "relay", route == NULL ? "" : route->url);
 	log_str(&line, "reason", why);
 	log_end(&line);
 }
@@ -94,7 +94,7 @@ resolve(const struct route *route, struct addresses *found)
 	int error = addresses_find(found, route->host, route->port);
 
 	if (error != 0)
-		log_relay_failure(route, gai_strerror(error));
+		relay_log_failure(route, gai_strerror(error));
 }
 
 static const struct addresses *
@@ -134,7 +134,7 @@ open_route(size_t i)
 	if (route->kind == ROUTE_MAILDIR) {
 		status = open_maildir(i) ? MTA_OK : MTA_DOWN;
 		if (status != MTA_OK)
-			log_relay_failure(route, "the directory cannot be "
+			relay_log_failure(route, "the directory cannot be "
 			    "opened");
 	} else {
 		found = addresses_of(i, &space);
@@ -145,7 +145,7 @@ open_route(size_t i)
 		    found->n, &relay.set);
 		relay.set.timeout = relay.service->conf.relay_timeout;
 		if (status != MTA_OK)
-			log_relay_failure(route, relay.mta.why);
+			relay_log_failure(route, relay.mta.why);
 	}
 	if (status == MTA_OK) {
 		relay.route = route;

@@ -55,12 +55,7 @@ route_name(void)
 static void
 lose(void)
 {
-	struct log_line line;
-
-	log_start(&line, relay.order.id, "relay-failed");
-	log_str(&line, "relay", route_name());
-	log_str(&line, "reason", relay.mta.why);
-	log_end(&line);
+	relay_log_failure(relay.route, relay.mta.why);
 	relay.lost = true;
 	relay.mail = false;
 	relay_hang_up();

@@ -86,6 +86,8 @@ _Noreturn void relay_finish(void);
 
 /* nexthop.c */
 enum reply relay_trouble(enum mta_status);
+/* One line; route NULL: of none that is open. */
+void relay_log_failure(const struct route *, const char *why);
 /* Opens one if none is open; one the other side has closed is renewed. */
 enum mta_status nexthop_ensure(void);
 /* The server of the cluster that is meant; NULL: not one we follow. */
