@@ -41,8 +41,8 @@ PURE	= base/conf.o base/ipc.o base/network.o \
 PURE_IMAP = base/date.o base/utf8.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o
 DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o envelope.o \
-	errands.o fetcher.o generation.o ledger.o lifetime.o login.o monitor.o nexthop.o \
-	nursery.o order.o origin.o parameters.o pending.o probe.o relay.o session.o state.o transfer.o \
+	errands.o fetcher.o generation.o helper.o ledger.o lifetime.o login.o monitor.o nexthop.o \
+	nursery.o order.o origin.o parameters.o pending.o probe.o relay.o session.o state.o transfer.o verdict.o \
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
 	base/clientcert.o base/clock.o base/log.o base/pin.o base/proof.o base/pss.o \
 	base/secret.o base/spawn.o base/stream.o base/tls.o base/warmup.o \
@@ -52,7 +52,7 @@ DOCTOR	= doctor/certificate.o doctor/dns.o doctor/doctor.o doctor/fences.o \
 IMAPFETCH = imapfetch.o imap/answer.o imap/connection.o imap/fetch.o \
 	imap/prepare.o base/clock.o base/ipc.o base/log.o $(FENCE) $(PURE_IMAP)
 INTROSPECT = helpers/checktoken-introspect.o helpers/introspection.o helpers/fd3.o \
-	helpers/reply.o base/secret.o
+	helpers/reply.o helpers/stand.o base/ipc.o base/secret.o
 CHECKCERT = checkcertificate.o base/ipc.o base/log.o base/proof.o \
 	base/transcript.o helpers/certlogin.o $(FENCE)
 PROGRAMS = smtpsubmitd imapfetch auth-reply checkcertificate checkpassword-file \
@@ -70,9 +70,10 @@ $(BUILD)/imapfetch: $(IMAPFETCH:%=$(BUILD)/%)
 $(BUILD)/checkcertificate: $(CHECKCERT:%=$(BUILD)/%)
 	$(LINK) -o $@ $(CHECKCERT:%=$(BUILD)/%) `pkg-config --libs libcrypto libbsd-overlay libseccomp`
 
+STAND	= $(BUILD)/helpers/reply.o $(BUILD)/helpers/stand.o $(BUILD)/base/ipc.o
 REPLY	= $(BUILD)/helpers/auth-reply.o $(BUILD)/helpers/reply.o
-FILE	= $(BUILD)/helpers/checkpassword-file.o $(BUILD)/helpers/fd3.o $(BUILD)/helpers/reply.o
-PAM	= $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o $(BUILD)/helpers/reply.o
+FILE	= $(BUILD)/helpers/checkpassword-file.o $(BUILD)/helpers/fd3.o $(STAND)
+PAM	= $(BUILD)/helpers/checkpassword-pam.o $(BUILD)/helpers/fd3.o $(STAND)
 
 $(BUILD)/auth-reply: $(REPLY)
 	$(LINK) -o $@ $(REPLY)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "helper.h"
 #include "ledger.h"
 #include "monitor.h"
 
@@ -226,7 +227,7 @@ on_child(evutil_socket_t sig, short what, void *arg)
 			monitor.successor = 0;
 		else if (pid != monitor.successor &&
 		    pid != failed_successor &&
-		    !auth_child_ended(pid, status) &&
+		    !helper_child_ended(pid, status) &&
 		    WIFSIGNALED(status))
 			log_event(NULL, "child-died", "imapfetch, pid %ld, "
 			    "signal %d", (long)pid, WTERMSIG(status));

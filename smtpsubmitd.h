@@ -139,12 +139,10 @@ struct auth_request *auth_start(const struct helper *, const char *id,
  */
 struct auth_request *auth_start_certificate(const char *id,
     const char *client, void *message, size_t len, auth_done, void *arg);
-/* Its turn has come; the answer comes by auth_child_ended(). */
+/* When its turn has come; the answer comes later. */
 void auth_run(struct auth_request *);
 /* Nobody waits for the answer any more. */
 void auth_cancel(struct auth_request *);
-/* To be called for each child that ended; false: not one of ours. */
-bool auth_child_ended(pid_t, int status);
 
 /* session.c */
 struct birth {

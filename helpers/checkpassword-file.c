@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "helpers/fd3.h"
+#include "helpers/stand.h"
 
 #define PROGRAM	 "checkpassword-file"
 #define FILE_MAX ((off_t)64 * 1024 * 1024)
@@ -267,6 +268,7 @@ main(int argc, char *argv[])
 		complain("usage", NULL, PROGRAM " file program [argument ...]");
 		return CP_MISUSED;
 	}
+	stand_by();
 	if ((status = fd3_get(&message, PROGRAM)) != CP_RIGHT)
 		return status;
 	if ((text = load(argv[1], &len)) == NULL)

@@ -16,6 +16,7 @@
 #include <security/pam_appl.h>
 
 #include "helpers/fd3.h"
+#include "helpers/stand.h"
 
 #define PROGRAM	    "checkpassword-pam"
 #define PAM_DIR	    "/etc/pam.d/"
@@ -264,6 +265,7 @@ main(int argc, char *argv[])
 			    "services are named by a-z, 0-9, '.', '_', '-'");
 		return CP_MISUSED;
 	}
+	stand_by();
 	if (!service_exists(service))
 		return CP_TEMPORARY;
 	if ((status = fd3_get(&message, PROGRAM)) != CP_RIGHT)

@@ -17,6 +17,7 @@
 
 #include "base/secret.h"
 #include "helpers/fd3.h"
+#include "helpers/stand.h"
 #include "helpers/introspection.h"
 
 #define PROGRAM	   "checktoken-introspect"
@@ -293,6 +294,7 @@ main(int argc, char *argv[])
 		    "program [argument ...]");
 		return CP_MISUSED;
 	}
+	stand_by();
 	ask.url = argv[i];
 	if ((status = prepare(argv[i + 1])) != CP_RIGHT ||
 	    (status = fd3_get_token(&message, PROGRAM)) != CP_RIGHT)

@@ -11,7 +11,7 @@ $(BUILD)/$(o): $(o:.o=.c)
 .endfor
 
 .for o in helpers/auth-reply.o helpers/checkpassword-file.o \
-    helpers/checkpassword-pam.o helpers/reply.o $(INTROSPECT)
+    helpers/checkpassword-pam.o helpers/reply.o helpers/stand.o $(INTROSPECT)
 .if !target($(BUILD)/$(o))
 $(BUILD)/$(o): $(o:.o=.c)
 	@mkdir -p $(@D)
