@@ -541,6 +541,7 @@ nursery_start(struct nursery *who, struct service *service,
 	nursery_signals();
 	if (service->tls != NULL)
 		tls_warm_up(service->tls, service->opportunistic);
+	heap_close_up();
 	sandbox_nursery();
 	nursery_loop();
 }

@@ -1,5 +1,7 @@
 #include <sys/socket.h>
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +11,9 @@
 #include "base/warmup.h"
 
 #define TURNS 4	/* more than either side has */
+#define HOLE_MAX (64 * 1024)
+#define HOLES_MAX 4096
+#define SMALL_MAX 1024
 
 /* No signature: the client breaks off when it has verified it. */
 static size_t
@@ -48,3 +53,56 @@ tls_warm_up(struct tls *server, struct tls_config *client)
 	stream_close(&there);
 	clientcert_start_anew();
 }
+
+#ifdef __GLIBC__
+/* Where the first block lies that finds no hole: the heap grew for it. */
+static uintptr_t
+end_of_heap(void)
+{
+	void *volatile p;
+	void *before = sbrk(0);
+	uintptr_t end;
+	int i = 0;
+
+	do
+		p = malloc(HOLE_MAX);
+	while (p != NULL && sbrk(0) == before && i++ < HOLES_MAX);
+	end = (uintptr_t)p;
+	free(p);
+	return end;
+}
+
+/*
+ * Blocks of that size until one lies behind all others. That one is kept,
+ * too, if it is small: malloc(3) would keep it for the next of its size.
+ */
+static void
+fill_holes(size_t size, uintptr_t end)
+{
+	void *volatile p;	/* the compiler is not to spare us these */
+	int i = 0;
+
+	do
+		p = malloc(size);
+	while (p != NULL && (uintptr_t)p < end && i++ < HOLES_MAX);
+	if (size > SMALL_MAX)
+		free(p);
+}
+
+void
+heap_close_up(void)
+{
+	uintptr_t end = end_of_heap();
+	size_t size;
+
+	for (size = HOLE_MAX; size > SMALL_MAX; size -= SMALL_MAX)
+		fill_holes(size, end);
+	for (; size >= sizeof(void *); size -= sizeof(void *))
+		fill_holes(size, end);
+}
+#else
+void
+heap_close_up(void)
+{
+}
+#endif

@@ -12,4 +12,12 @@ struct tls_config;
  */
 void tls_warm_up(struct tls *server, struct tls_config *client);
 
+/*
+ * What has been freed so far is not used again. A process forked from this
+ * one, which writes to a page, has a copy of it from then on: so its blocks
+ * come side by side on new pages, and not out of holes all over old ones.
+ * The holes are left to nobody, once, in the parent.
+ */
+void heap_close_up(void);
+
 #endif

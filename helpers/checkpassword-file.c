@@ -254,8 +254,8 @@ verify(const struct found *f, char *password, const char *file)
 	return CP_RIGHT;
 }
 
-int
-main(int argc, char *argv[])
+static enum checkpassword
+check(char *argv[])
 {
 	static struct fd3 message;
 	static struct found found;
@@ -263,12 +263,6 @@ main(int argc, char *argv[])
 	size_t len;
 	char *text;
 
-	protect_memory();
-	if (argc < 3) {
-		complain("usage", NULL, PROGRAM " file program [argument ...]");
-		return CP_MISUSED;
-	}
-	stand_by();
 	if ((status = fd3_get(&message, PROGRAM)) != CP_RIGHT)
 		return status;
 	if ((text = load(argv[1], &len)) == NULL)
@@ -279,4 +273,16 @@ main(int argc, char *argv[])
 	if (status != CP_RIGHT)
 		return status;
 	return run_next(PROGRAM, argv[0], message.login, argv + 2);
+}
+
+int
+main(int argc, char *argv[])
+{
+	protect_memory();
+	if (argc < 3) {
+		complain("usage", NULL, PROGRAM " file program [argument ...]");
+		return CP_MISUSED;
+	}
+	stand_by();
+	_exit(check(argv)); /* there is nothing to flush */
 }

@@ -95,10 +95,21 @@ is_born(uint32_t ticket)
 		say(HELPER_ENDED, ticket, TEMPORARY);
 		return 0;
 	}
-	(void)setpgid(pid, pid); /* whoever is first */
 	login->pid = pid;
 	login->ticket = ticket;
 	return 0;
+}
+
+/*
+ * What a login would do first, once for all: the heap's beginning, the
+ * linker's look-ups.
+ */
+static void
+warm_up(void)
+{
+	const char *client = getenv("TCPREMOTEIP");
+
+	(void)setenv("TCPREMOTEIP", client == NULL ? "" : client, 1);
 }
 
 static void
@@ -195,6 +206,7 @@ stand_by(void)
 	(void)unsetenv(HELPER_CHANNEL);
 	sigemptyset(&none);
 	watch_children();
+	warm_up();
 	say(HELPER_STAYS, 0, 0);
 	if (is_born(0))
 		return;
