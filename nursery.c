@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/warmup.h"
 #include "sandbox/sandbox.h"
 #include "order.h"
@@ -24,6 +25,8 @@
 
 /* Connections taken in a row before the monitor is heard again. */
 #define ACCEPT_BURST 16
+/* ms in which deaths are gathered: to be woken for each one is dear. */
+#define REAP_EVERY 20
 
 struct child {
 	pid_t pid;
@@ -37,6 +40,7 @@ static struct {
 	int monitor;
 	bool serving, stopping;
 	bool out_of_breath;	/* accepts nothing for a moment */
+	int64_t reaped;		/* clock_ms() of the last death seen, or 0 */
 	struct child *children;
 	size_t n, size;
 } nursery;
@@ -181,8 +185,11 @@ reap(void)
 	pid_t pid;
 
 	child_ended = 0;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	nursery.reaped = 0;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		bury(pid, status);
+		nursery.reaped = clock_ms();
+	}
 }
 
 /* Connections */
@@ -274,6 +281,10 @@ welcome(int fd, const struct sockaddr_storage *ss, bool tls)
 	random_id(who.id);
 	who.tls = tls;
 	census_count(who.client, &all, &same);
+	if (all >= conf->max_connections || is_over_limit(who.client, same)) {
+		reap();
+		census_count(who.client, &all, &same);
+	}
 	if (all >= conf->max_connections)
 		turn_away(fd, tls, who.client, "max-connections");
 	else if (is_over_limit(who.client, same))
@@ -411,6 +422,7 @@ count_client(struct frame *frame)
 	size_t i, all, same;
 	pid_t pid;
 
+	reap();		/* whoever has gone counts no more */
 	unpack_start(&unpack, frame->data, frame->len);
 	pid = (pid_t)unpack_u32(&unpack);
 	unpack_string(&unpack, address, sizeof(address));
@@ -458,18 +470,35 @@ hear_monitor(void)
 	free(frame);
 }
 
+/* For what it waits: deaths wake it but for a moment after one. */
+static int
+wait_for_something(struct pollfd *fds, nfds_t n)
+{
+	static const struct timespec breath = { 0, 100 * 1000 * 1000 };
+	static const struct timespec gather = { 0, REAP_EVERY * 1000 * 1000 };
+	const struct timespec *wait = NULL;
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	if (nursery.out_of_breath) {
+		wait = &breath;
+	} else if (nursery.reaped != 0) {
+		wait = &gather;
+		sigaddset(&blocked, SIGCHLD);
+	}
+	nursery.out_of_breath = false;
+	return ppoll(fds, n, wait, &blocked);
+}
+
 _Noreturn static void
 nursery_loop(void)
 {
-	static const struct timespec breath = { 0, 100 * 1000 * 1000 };
 	struct pollfd fds[1 + SOCKETS_MAX];
-	const struct timespec *wait;
-	sigset_t waiting;
 	size_t i, n;
 
-	sigemptyset(&waiting);
 	for (;;) {
-		if (child_ended)
+		if (child_ended || (nursery.reaped != 0 &&
+		    clock_ms() - nursery.reaped >= REAP_EVERY))
 			reap();
 		if (nursery.stopping && nursery.n == 0)
 			_exit(0);
@@ -477,13 +506,11 @@ nursery_loop(void)
 		    .events = POLLIN };
 		n = nursery.serving && !nursery.out_of_breath ?
 		    nursery.sockets.n : 0;
-		wait = nursery.out_of_breath ? &breath : NULL;
-		nursery.out_of_breath = false;
 		for (i = 0; i < n; i++)
 			fds[i + 1] = (struct pollfd){
 			    .fd = nursery.sockets.listening[i],
 			    .events = POLLIN };
-		if (ppoll(fds, n + 1, wait, &waiting) == -1)
+		if (wait_for_something(fds, n + 1) <= 0)
 			continue;
 		for (i = 0; i < n; i++)
 			if (fds[i + 1].revents)

@@ -5,27 +5,15 @@
 #include <tls.h>
 
 #include "base/clientcert.h"
+#include "base/contexts.h"
 #include "base/proof.h"
 
-#define CONTEXTS_MAX	32	/* one a certificate, and the first */
 #define FIRST_SIZE	4096
 #define VERIFY_MAX	4096	/* a CertificateVerify, RSA of 16384 bits */
 
 /* The making side */
 
-static SSL_CTX *contexts[CONTEXTS_MAX];
-static size_t n_contexts;
 static STACK_OF(X509_NAME) *names;	/* of the anchors */
-static bool catching;
-
-static void
-on_new_context(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx,
-    long argl, void *argp)
-{
-	(void)ptr, (void)ad, (void)idx, (void)argl, (void)argp;
-	if (catching && n_contexts < CONTEXTS_MAX)
-		contexts[n_contexts++] = parent;
-}
 
 bool
 clientcert_ask(struct tls_config *config, const char *ca_file)
@@ -47,15 +35,8 @@ warm_digests(void)
 void
 clientcert_begin(const char *ca_file)
 {
-	static int class = -1;
-
 	warm_digests();
 	names = SSL_load_client_CA_file(ca_file);
-	if (class == -1)
-		class = SSL_CTX_get_ex_new_index(0, NULL, on_new_context,
-		    NULL, NULL);
-	n_contexts = 0;
-	catching = true;
 }
 
 /* The connection's side: one a process */
@@ -177,28 +158,34 @@ verify(X509_STORE_CTX *ctx, void *arg)
 	return 1;
 }
 
+static bool
+ask_in(SSL_CTX *context)
+{
+	STACK_OF(X509_NAME) *copy = SSL_dup_CA_list(names);
+
+	if (copy == NULL)
+		return false;
+	SSL_CTX_set_client_CA_list(context, copy);
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_cert_verify_callback(context, verify, NULL);
+	/* each certificate of the file is an anchor, also a leaf */
+	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context),
+	    X509_V_FLAG_PARTIAL_CHAIN);
+	SSL_CTX_set_msg_callback(context, on_message);
+	return true;
+}
+
 bool
 clientcert_end(void)
 {
-	STACK_OF(X509_NAME) *copy;
+	bool good = names != NULL && contexts_get(0) != NULL;
 	size_t i;
 
-	catching = false;
-	for (i = 0; names != NULL && i < n_contexts; i++) {
-		copy = SSL_dup_CA_list(names);
-		if (copy == NULL)
-			break;
-		SSL_CTX_set_client_CA_list(contexts[i], copy);
-		SSL_CTX_set_verify(contexts[i], SSL_VERIFY_PEER, NULL);
-		SSL_CTX_set_cert_verify_callback(contexts[i], verify, NULL);
-		/* each certificate of the file is an anchor, also a leaf */
-		X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(contexts[i]),
-		    X509_V_FLAG_PARTIAL_CHAIN);
-		SSL_CTX_set_msg_callback(contexts[i], on_message);
-	}
+	for (i = 0; good && contexts_get(i) != NULL; i++)
+		good = ask_in(contexts_get(i));
 	sk_X509_NAME_pop_free(names, X509_NAME_free);
 	names = NULL;
-	return n_contexts > 0 && i == n_contexts;
+	return good;
 }
 
 size_t

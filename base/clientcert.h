@@ -2,9 +2,9 @@
  * Asking TLS clients for a certificate (never requiring one), and keeping
  * what proves that one was shown: the handshake messages and the client's
  * CertificateVerify, for others to check. Under TLS 1.3 only; a client of
- * TLS 1.2 is not asked. libtls hides the OpenSSL objects; the contexts are
- * found by an ex_data class that is told of each new one, and the messages
- * by the message callback. Both are in LibreSSL, too.
+ * TLS 1.2 is not asked. libtls hides the OpenSSL objects; the messages are
+ * found by the message callback of its contexts (base/contexts.h), which
+ * LibreSSL has, too.
  */
 #ifndef BASE_CLIENTCERT_H
 #define BASE_CLIENTCERT_H

@@ -17,6 +17,7 @@
 #include <tls.h>
 
 #include "base/clientcert.h"
+#include "base/contexts.h"
 #include "base/proof.h"
 #include "base/pss.h"
 #include "base/secret.h"
@@ -235,7 +236,17 @@ fill_config(struct tls_config *config, const struct certificate *certs,
 	return true;
 }
 
-/* configure() for clients that are asked for their certificates. */
+/* No session is resumed here: each has a process of its own. */
+static void
+drop_tickets(void)
+{
+	size_t i;
+
+	for (i = 0; contexts_get(i) != NULL; i++)
+		SSL_CTX_set_num_tickets(contexts_get(i), 0);
+}
+
+/* configure(); with client_ca for clients asked for their certificates. */
 static bool
 configure_asking(struct tls *ctx, struct tls_config *config,
     const struct certificate *cert, const char *client_ca, char *error,
@@ -249,7 +260,10 @@ configure_asking(struct tls *ctx, struct tls_config *config,
 	}
 	if (client_ca != NULL)
 		clientcert_begin(client_ca);
+	contexts_catch();
 	good = configure(ctx, config) == 0;
+	contexts_end();
+	drop_tickets();
 	if (!good)
 		complain(error, size, cert->chain, tls_error(ctx));
 	if (client_ca != NULL && !clientcert_end() && good) {

@@ -134,11 +134,13 @@ send_chunk(struct mta *mta, bool last)
 	return look_for_answer(mta);
 }
 
+/* The last piece and the dot go out in one. */
 static enum mta_status
-send_text(struct mta *mta)
+send_text(struct mta *mta, bool last)
 {
+	static const char dot[] = ".\r\n";
 	struct mta_buffer *piece = &mta->piece;
-	char *stuffed = malloc(piece->len * 2 + 1);
+	char *stuffed = malloc(piece->len * 2 + 1 + sizeof(dot));
 	enum mta_status status;
 	size_t n;
 
@@ -147,9 +149,13 @@ send_text(struct mta *mta)
 	n = content_dot_stuff(&mta->line_start, piece->p, piece->len,
 	    stuffed);
 	piece->len = 0;
+	if (last) {
+		memcpy(stuffed + n, dot, sizeof(dot) - 1);
+		n += sizeof(dot) - 1;
+	}
 	status = write_or_hear(mta, stuffed, n);
 	free(stuffed);
-	return status == MTA_OK ? look_for_answer(mta) : status;
+	return status == MTA_OK && !last ? look_for_answer(mta) : status;
 }
 
 enum mta_status
@@ -158,18 +164,18 @@ mta_body(struct mta *mta, const char *p, size_t n)
 	mta_append(&mta->piece, p, n);
 	if (mta->piece.len < PIECE)
 		return MTA_OK;
-	return by_chunks(mta) ? send_chunk(mta, false) : send_text(mta);
+	return by_chunks(mta) ? send_chunk(mta, false) :
+	    send_text(mta, false);
 }
 
 static enum mta_status
 end_text(struct mta *mta)
 {
-	enum mta_status status = MTA_OK;
+	/* what it says before the dot is no answer to the message */
+	enum mta_status status = look_for_answer(mta);
 
-	if (mta->piece.len > 0)
-		status = send_text(mta);
 	if (status == MTA_OK)
-		status = write_or_hear(mta, ".\r\n", 3);
+		status = send_text(mta, true);
 	mta->finished = status == MTA_OK;
 	mta->in_data = !mta->finished;
 	return status == MTA_OK ? mta_answer(mta) : status;
