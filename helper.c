@@ -40,6 +40,7 @@ static struct {
 	struct standing standing[STANDING_MAX];
 	LIST_HEAD(, helper_run) runs;
 	uint32_t ticket;
+	bool leaving;
 } helpers;
 
 void
@@ -94,7 +95,7 @@ on_rest(evutil_socket_t fd, short what, void *arg)
 static void
 run_ended(struct standing *s, const struct frame *frame)
 {
-	static const struct timeval kept = { KEPT, 0 };
+	struct timeval kept = { helpers.leaving ? 0 : KEPT, 0 };
 	struct unpack unpack;
 	struct helper_run *run;
 	uint32_t ticket, status;
@@ -194,6 +195,18 @@ standing_died(struct standing *s)
 		if (run->by == s)
 			lose(run);
 	end_lost();
+}
+
+void
+helper_leave(void)
+{
+	size_t i;
+
+	helpers.leaving = true;
+	for (i = 0; i < STANDING_MAX; i++)
+		if (helpers.standing[i].state == STAYS &&
+		    helpers.standing[i].runs == 0)
+			close_channel(&helpers.standing[i], NOT_ASKED);
 }
 
 static struct standing *
@@ -354,7 +367,7 @@ start(struct helper_run *run, const struct helper_what *what)
 
 	if (s != NULL && s->state == STAYS)
 		return start_within(run, what, s);
-	if (s != NULL && s->state == NOT_ASKED)
+	if (s != NULL && s->state == NOT_ASKED && !helpers.leaving)
 		return start_standing(run, what, s);
 	return start_alone(run, what, -1);
 }
@@ -430,15 +443,18 @@ bool
 helper_child_ended(pid_t pid, int status)
 {
 	struct helper_run *run;
+	bool stayed = false;
 	size_t i;
 
 	for (i = 0; i < STANDING_MAX; i++)
-		if (helpers.standing[i].pid == pid)
+		if (helpers.standing[i].pid == pid) {
 			standing_died(&helpers.standing[i]);
+			stayed = true;
+		}
 	LIST_FOREACH(run, &helpers.runs, entry)
 		if (run->by == NULL && run->pid == pid)
 			break;
 	if (run != NULL)
 		end_run(run, status);
-	return run != NULL;
+	return stayed || run != NULL;
 }

@@ -54,6 +54,9 @@ int helper_start(struct helper_run *, const struct helper_what *);
  */
 void helper_kill(struct helper_run *);
 
+/* This generation takes no new clients: nothing is kept for them. */
+void helper_leave(void);
+
 /* To be called for each child that ended; false: not one of ours. */
 bool helper_child_ended(pid_t, int status);
 

@@ -31,6 +31,7 @@ stop_accepting(void)
 	if (!monitor.stopping)
 		monitor_tell_nursery(M_STOP, NULL, 0, -1);
 	monitor.stopping = true;
+	helper_leave();
 	for (i = 0; i < monitor.sockets->n; i++)
 		close(monitor.sockets->listening[i]);
 	monitor.sockets->n = 0;
