@@ -12,7 +12,7 @@ bench-quick: bench-programs
 	bench/run quick
 
 $(BUILD)/bench/load: $(BUILD)/bench/load.o $(BUILD)/bench/client.o \
-    $(BUILD)/bench/wire.o $(BUILD)/bench/content.o
+    $(BUILD)/bench/wire.o $(BUILD)/bench/tally.o $(BUILD)/bench/content.o
 	$(LINK) -o $@ $^ `pkg-config --libs libssl libcrypto`
 
 $(BUILD)/bench/sink: $(BUILD)/bench/sink.o $(BUILD)/bench/content.o

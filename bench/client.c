@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,20 +64,45 @@ may(const struct client *c)
 	    (c->queued == 0 || c->pipelining);
 }
 
+/* Between two messages, all replies read; true while it does. */
+static bool
+pauses(struct client *c)
+{
+	if (options.think <= 0 || c->thought)
+		return false;
+	if (c->begun > c->ended)
+		return true;
+	if (c->pause_until == 0)
+		c->pause_until = now() + options.think * 2 * drand48();
+	if (now() < c->pause_until)
+		return true;
+	c->pause_until = 0;
+	c->thought = true;
+	return false;
+}
+
 static bool
 send_mail(struct client *c)
 {
-	if (c->begun == options.messages) {
+	unsigned long n = c->number * options.messages + c->begun;
+
+	if (options.stop != AT_MESSAGE && pauses(c) && !options.leaving)
+		return false;
+	if (c->begun == options.messages || options.leaving) {
 		c->stage = SEND_QUIT;
 		return options.stop != AT_MESSAGE;
 	}
 	if (!may(c) || c->begun - c->ended > options.ahead)
 		return false;
+	c->thought = false;
 	if (options.ahead == 0)
 		c->mail_at = now();
-	content_make(&c->content, options.run,
-	    c->number * options.messages + c->begun++, options.size,
-	    options.by == BY_DATA);
+	c->begun++;
+	c->way = message_way(n);
+	if (c->way == BY_BDAT && !c->chunking)
+		c->way = BY_DATA;
+	content_make(&c->content, options.run, n, message_size(n),
+	    c->way == BY_DATA);
 	c->offset = 0;
 	put(c, "MAIL FROM:<%s>\r\n", options.from);
 	await(c, MAIL);
@@ -158,8 +184,8 @@ send_command(struct client *c)
 	case SEND_RCPT:
 		put(c, "RCPT TO:<%s>\r\n", options.to);
 		await(c, RCPT);
-		c->stage = options.by == BY_DATA ? SEND_DATA :
-		    options.by == BY_BDAT ? SEND_BDAT : SEND_BURL;
+		c->stage = c->way == BY_DATA ? SEND_DATA :
+		    c->way == BY_BDAT ? SEND_BDAT : SEND_BURL;
 		break;
 	case SEND_DATA:
 		put(c, "DATA\r\n");

@@ -10,8 +10,10 @@
  *	from= to=	of the envelope
  *	n=1 c=1		sessions in all, at a time
  *	messages=1	of each session
- *	size=5000	octets of a message, nearly
- *	by=data		or bdat (chunk=1048576 octets each), burl (url=...)
+ *	size=5000	octets of a message, nearly; of several, parted by
+ *			commas, each message has one
+ *	by=data		or bdat (chunk=1048576 octets each), burl (url=...),
+ *			mixed: some by DATA, some by BDAT
  *	pipelining=yes	no: never, even if it is offered
  *	ahead=0		messages sent ahead of the last one's reply; with 1 and
  *			more QUIT does not wait either
@@ -20,14 +22,21 @@
  *			goes on after a line, or the end, of stdin
  *	drip=0		seconds between octets after the login; with stop=login
  *			hold=yes ready once all have begun, hangs up after
+ *	think=0		seconds, on average, before each message and QUIT
+ *	source=IP	the clients' address, the first of sources=1
+ *	seconds=0	more than 0: begins sessions for so long in place of n,
+ *			then each ends after its message
+ *	tell=no		yes: a line on stderr for each session that failed, with
+ *			the time of CLOCK_MONOTONIC
  *	sink=0		the sink's port: compares what was sent with what came
  *	patience=30	seconds until all must have come there
  *	timeout=120	seconds, being held not counted
  *
  * Prints one line of key=value: times in ms, octets as on the wire (TLS and
  * all), turns: the mean of how often a client wrote and had to wait, TCP's
- * connect being one. after_mta is the last session's final reply after the
- * sink's own. Exit 1 if a session failed or the sink got something else.
+ * connect being one. sum: of what was told 250 (content.h); doubts: octets and
+ * sum of each message that had begun and has no reply. after_mta is the last
+ * session's final reply after the sink's own. Exit 1 if a session failed or the sink got something else.
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -49,24 +58,16 @@
 struct options options = {
 	.user = "alice", .password = "alicepw", .from = "alice@example.org",
 	.to = "bob@example.org", .url = "", .n = 1, .c = 1, .messages = 1,
-	.size = 5000, .chunk = 1048576, .tls = IMPLICIT, .stop = AT_END,
+	.sizes = { 5000 }, .n_sizes = 1, .sources = 1,
+	.source = INADDR_LOOPBACK, .chunk = 1048576, .tls = IMPLICIT, .stop = AT_END,
 	.pipelining = true, .timeout = 120, .patience = 30,
 };
 
-struct tally {
-	unsigned long long messages, octets, sum, replied;
-};
-
-static struct {
-	double *at;
-	size_t n, room;
-} timings[T_COUNT];
-
-static struct client **clients;		/* all that were begun */
+static struct client **clients;		/* those that have not ended */
 static unsigned long begun, active, held, done, failed;
-static struct tally sent;
+static unsigned long alive;		/* of the clients */
 static unsigned long long wire_in, wire_out, turns;
-static double last_final, paused;
+static double paused;
 static char first_error[512];
 static int epoll;
 
@@ -79,136 +80,29 @@ now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Results */
-
-void
-timed(enum timing what, double seconds)
-{
-	if (timings[what].n == timings[what].room) {
-		timings[what].room = timings[what].room * 2 + 1024;
-		timings[what].at = realloc(timings[what].at,
-		    timings[what].room * sizeof(double));
-		if (timings[what].at == NULL)
-			err(1, "memory");
-	}
-	timings[what].at[timings[what].n++] = seconds;
-	if (what == T_FINAL)
-		last_final = now();
-}
-
-void
-message_done(const struct client *c)
-{
-	struct content content;
-	uint64_t octets;
-
-	if (options.by == BY_BURL)
-		content_make(&content, 0, 0, options.size, false);
-	else
-		content_make(&content, options.run,
-		    c->number * options.messages + c->ended - 1, options.size,
-		    false);
-	sent.sum += content_sum(&content, &octets);
-	sent.octets += octets;
-	sent.messages++;
-}
-
-static int
-by_size(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static void
-print_timing(const char *name, enum timing what)
-{
-	size_t n = timings[what].n;
-	double *at = timings[what].at;
-
-	if (n == 0)
-		return;
-	qsort(at, n, sizeof(*at), by_size);
-	printf(" %s_p50=%.3f %s_p99=%.3f %s_max=%.3f", name,
-	    at[(n - 1) / 2] * 1e3, name, at[(n - 1) * 99 / 100] * 1e3, name,
-	    at[n - 1] * 1e3);
-}
-
-static struct tally
-ask_sink(void)
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	struct tally t = { 0 };
-	char line[256];
-	FILE *f;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	sin.sin_port = htons(options.sink);
-	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
-	    (f = fdopen(fd, "r+")) == NULL)
-		err(1, "sink, port %u", options.sink);
-	if (write(fd, "XSTAT\r\nQUIT\r\n", 13) != 13 ||
-	    fgets(line, sizeof(line), f) == NULL ||
-	    fgets(line, sizeof(line), f) == NULL ||
-	    sscanf(line, "250 messages=%llu octets=%llu sum=%llu replied=%llu",
-	    &t.messages, &t.octets, &t.sum, &t.replied) != 4)
-		errx(1, "the sink does not tell");
-	fclose(f);
-	return t;
-}
-
-/* Who has a queue may deliver later. */
-static bool
-arrived(const struct tally *before, struct tally *after)
-{
-	struct timespec nap = { 0, 5000000 };
-	double end = now() + options.patience;
-
-	for (;;) {
-		*after = ask_sink();
-		if (after->messages - before->messages >= sent.messages ||
-		    now() > end)
-			break;
-		nanosleep(&nap, NULL);
-	}
-	return after->messages - before->messages == sent.messages &&
-	    after->octets - before->octets == sent.octets &&
-	    after->sum - before->sum == sent.sum;
-}
-
-static int
-results(double wall, const struct tally *before)
-{
-	static const char *const names[T_COUNT] = { "greeting", "auth", "mail",
-		"final", "message", "session" };
-	struct tally after;
-	bool valid = true;
-	int i;
-
-	printf("sessions=%lu failed=%lu messages=%llu octets=%llu wall=%.6f",
-	    done, failed, sent.messages, sent.octets, wall);
-	for (i = 0; i < T_COUNT; i++)
-		print_timing(names[i], (enum timing)i);
-	if (done > 0)
-		printf(" sent=%llu received=%llu turns=%.2f", wire_out, wire_in,
-		    (double)turns / (double)done);
-	if (options.sink != 0) {
-		valid = arrived(before, &after);
-		printf(" arrived=%llu valid=%s",
-		    after.messages - before->messages, valid ? "yes" : "no");
-		if (sent.messages > 0)
-			printf(" after_mta=%.3f", (last_final -
-			    (double)after.replied / 1e9) * 1e3);
-	}
-	if (failed > 0)
-		printf(" error=\"%s\"", first_error);
-	printf("\n");
-	return failed == 0 && valid ? 0 : 1;
-}
-
 /* Sessions */
+
+/* What message n of the run is like. */
+
+static size_t
+scatter(unsigned long n)
+{
+	return (size_t)((uint32_t)n * 2654435761u >> 8);
+}
+
+size_t
+message_size(unsigned long n)
+{
+	return options.sizes[scatter(n) % options.n_sizes];
+}
+
+enum way
+message_way(unsigned long n)
+{
+	if (options.by != BY_MIXED)
+		return options.by;
+	return scatter(n) >> 12 & 1 ? BY_BDAT : BY_DATA;
+}
 
 void
 session_held(struct client *c)
@@ -243,15 +137,21 @@ session_done(struct client *c)
 void
 session_failed(struct client *c, const char *fmt, ...)
 {
+	char error[sizeof(first_error)];
 	va_list ap;
 
 	if (c->fd == -1)
 		return;
-	if (failed++ == 0) {
-		va_start(ap, fmt);
-		vsnprintf(first_error, sizeof(first_error), fmt, ap);
-		va_end(ap);
-	}
+	va_start(ap, fmt);
+	vsnprintf(error, sizeof(error), fmt, ap);
+	va_end(ap);
+	if (failed++ == 0)
+		memcpy(first_error, error, sizeof(error));
+	if (options.tell)
+		fprintf(stderr, "failed at=%.3f after=%.3f messages=%lu "
+		    "error=\"%s\"\n", now(), now() - c->start, c->ended,
+		    error);
+	messages_doubtful(c);
 	end(c);
 }
 
@@ -276,14 +176,20 @@ dial(void)
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		err(1, "memory");
-	c->number = (unsigned)begun;
-	clients[begun++] = c;
+	c->number = (unsigned)begun++;
+	clients[alive++] = c;
 	active++;
 	c->start = now();
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (c->fd == -1)
 		err(1, "socket");
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
+	    sizeof(on));
+	sin.sin_addr.s_addr = htonl(options.source +
+	    (uint32_t)(c->number % options.sources));
+	if (bind(c->fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
+		err(1, "source");
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	sin.sin_port = htons(options.port);
 	if (connect(c->fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 &&
@@ -339,7 +245,7 @@ release(void)
 
 	paused = now() - paused;
 	epoll_ctl(epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
-	for (i = 0; i < begun; i++) {
+	for (i = 0; i < alive; i++) {
 		if (clients[i]->fd == -1 || !clients[i]->held)
 			continue;
 		held--;
@@ -350,15 +256,51 @@ release(void)
 	}
 }
 
+/* Those that have something to say by now. */
 static void
-drip(void)
+wake(void)
+{
+	double at = now();
+	unsigned long i;
+
+	for (i = 0; i < alive; i++) {
+		if (clients[i]->fd == -1 || clients[i]->connecting)
+			continue;
+		if (clients[i]->pause_until != 0 ?
+		    at >= clients[i]->pause_until :
+		    options.drip > 0 && clients[i]->begun > 0 &&
+		    at >= clients[i]->next_drip)
+			serve(clients[i]);
+	}
+}
+
+/* No event can be about them any more. */
+static void
+forget_ended(void)
 {
 	unsigned long i;
 
-	for (i = 0; i < begun; i++)
-		if (clients[i]->fd != -1 && !clients[i]->connecting &&
-		    clients[i]->begun > 0 && now() >= clients[i]->next_drip)
-			serve(clients[i]);
+	for (i = alive; i-- > 0;)
+		if (clients[i]->fd == -1) {
+			free(clients[i]);
+			clients[i] = clients[--alive];
+		}
+}
+
+static int
+patience(void)
+{
+	if (options.drip <= 0)
+		return options.think > 0 ? 10 : 1000;
+	return options.drip < 0.02 ? 1 : 20;
+}
+
+static bool
+more_to_begin(void)
+{
+	if (options.seconds > 0)
+		return !options.leaving;
+	return begun < options.n;
 }
 
 static void
@@ -368,15 +310,17 @@ run(double start)
 	bool ready = false, waits = false;
 	int i, n;
 
-	while (done + failed < options.n || waits) {
-		while (active < options.c && begun < options.n)
+	while (more_to_begin() || active > 0 || held > 0 || waits) {
+		options.leaving = options.seconds > 0 &&
+		    now() - start > options.seconds;
+		while (alive < options.n && active < options.c &&
+		    more_to_begin())
 			dial();
 		if (options.hold && !ready && held + failed == options.n) {
 			say_ready();
 			ready = waits = true;
 		}
-		n = epoll_wait(epoll, events, 256, options.drip <= 0 ? 1000 :
-		    options.drip < 0.02 ? 1 : 20);
+		n = epoll_wait(epoll, events, 256, patience());
 		for (i = 0; i < n; i++) {
 			if (events[i].data.ptr != NULL)
 				serve(events[i].data.ptr);
@@ -385,12 +329,13 @@ run(double start)
 				release();
 			}
 		}
-		if (options.drip > 0)
-			drip();
+		if (options.drip > 0 || options.think > 0)
+			wake();
+		forget_ended();
 		if (!waits && now() - start - paused > options.timeout)
 			break;
 	}
-	for (i = 0; (unsigned long)i < begun; i++)
+	for (i = 0; (unsigned long)i < alive; i++)
 		session_failed(clients[i], "too late");
 }
 
@@ -408,10 +353,25 @@ one_of(const char *value, const char *const names[])
 }
 
 static bool
+set_sizes(const char *value)
+{
+	options.n_sizes = 0;
+	do {
+		if (options.n_sizes == SIZES || !(*value >= '0' &&
+		    *value <= '9'))
+			return false;
+		options.sizes[options.n_sizes++] = (size_t)atof(value);
+		value += strcspn(value, ",");
+	} while (*value++ == ',');
+	return true;
+}
+
+static bool
 set_word(const char *key, const char *value)
 {
 	static const char *const truth[] = { "no", "yes", NULL };
-	static const char *const ways[] = { "data", "bdat", "burl", NULL };
+	static const char *const ways[] = { "data", "bdat", "burl", "mixed",
+		NULL };
 	static const char *const tls[] = { "no", "starttls", "implicit", NULL };
 	static const char *const stops[] = { "connect", "greeting", "login",
 		"message", "end", NULL };
@@ -436,6 +396,12 @@ set_word(const char *key, const char *value)
 		options.hold = one_of(value, truth) == 1;
 	else if (strcmp(key, "pipelining") == 0)
 		options.pipelining = one_of(value, truth) == 1;
+	else if (strcmp(key, "tell") == 0)
+		options.tell = one_of(value, truth) == 1;
+	else if (strcmp(key, "size") == 0)
+		return set_sizes(value);
+	else if (strcmp(key, "source") == 0)
+		return (options.source = ntohl(inet_addr(value))) != INADDR_NONE;
 	else
 		return false;
 	return true;
@@ -458,8 +424,12 @@ set_number(const char *key, double number)
 		options.messages = (unsigned long)number;
 	else if (strcmp(key, "ahead") == 0)
 		options.ahead = (unsigned long)number;
-	else if (strcmp(key, "size") == 0)
-		options.size = (size_t)number;
+	else if (strcmp(key, "sources") == 0 && number >= 1)
+		options.sources = (unsigned)number;
+	else if (strcmp(key, "think") == 0)
+		options.think = number;
+	else if (strcmp(key, "seconds") == 0)
+		options.seconds = number;
 	else if (strcmp(key, "chunk") == 0 && number > 0)
 		options.chunk = (size_t)number;
 	else if (strcmp(key, "drip") == 0)
@@ -486,13 +456,29 @@ set(char *word)
 }
 
 static int
+results(double wall)
+{
+	bool valid;
+
+	printf("sessions=%lu failed=%lu wall=%.6f", done, failed, wall);
+	if (done > 0)
+		printf(" sent=%llu received=%llu turns=%.2f", wire_out, wire_in,
+		    (double)turns / (double)done);
+	valid = tally_print();
+	if (failed > 0)
+		printf(" error=\"%s\"", first_error);
+	printf("\n");
+	return failed == 0 && valid ? 0 : 1;
+}
+
+static int
 print_message(void)
 {
 	struct content content;
 	char piece[16384];
 	size_t offset = 0, n;
 
-	content_make(&content, 0, 0, options.size, false);
+	content_make(&content, 0, 0, options.sizes[0], false);
 	while ((n = content_copy(&content, offset, piece,
 	    sizeof(piece))) > 0) {
 		fwrite(piece, 1, n, stdout);
@@ -504,7 +490,6 @@ print_message(void)
 int
 main(int argc, char **argv)
 {
-	struct tally before = { 0 };
 	double start;
 	bool print = argc > 1 && strcmp(argv[1], "print") == 0;
 	int i;
@@ -516,15 +501,17 @@ main(int argc, char **argv)
 	if (options.port == 0 || options.c == 0 || options.messages == 0)
 		errx(64, "port=, c= and messages= want more than 0");
 	options.run = (uint64_t)time(NULL) << 22 | (uint64_t)getpid();
+	srand48((long)options.run);
 	if (options.tls != IN_CLEAR)
 		wire_prepare();
-	if (options.sink != 0)
-		before = ask_sink();
+	if (options.seconds > 0)
+		options.n = options.c;
+	tally_begin();
 	clients = calloc(options.n, sizeof(*clients));
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (clients == NULL || epoll == -1)
 		err(1, "start");
 	start = now();
 	run(start);
-	return results(now() - start - paused, &before);
+	return results(now() - start - paused);
 }

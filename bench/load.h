@@ -1,6 +1,6 @@
 /*
- * The load generator: load.c has options, loop and results, client.c the
- * dialogue of one connection, wire.c its octets.
+ * The load generator: load.c has options and loop, client.c the dialogue of
+ * one connection, wire.c its octets, tally.c the results.
  */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
@@ -15,8 +15,9 @@
 #define IN_SIZE		8192
 #define QUEUE		256
 #define TEXT		2048
+#define SIZES		16
 
-enum way { BY_DATA, BY_BDAT, BY_BURL };
+enum way { BY_DATA, BY_BDAT, BY_BURL, BY_MIXED };
 enum security { IN_CLEAR, STARTTLS, IMPLICIT };
 enum stop { AT_CONNECT, AT_GREETING, AT_LOGIN, AT_MESSAGE, AT_END };
 
@@ -24,12 +25,15 @@ struct options {
 	const char *user, *password, *from, *to, *url;
 	uint16_t port, sink;
 	unsigned long n, c, messages, ahead;
-	size_t size, chunk;
+	size_t sizes[SIZES], n_sizes, chunk;
 	enum way by;
 	enum security tls;
 	enum stop stop;
-	bool hold, pipelining;
-	double drip, timeout, patience;	/* seconds */
+	uint32_t source;		/* in the host's order */
+	unsigned sources;
+	bool hold, pipelining, tell;
+	bool leaving;			/* `seconds` are over */
+	double drip, think, seconds, timeout, patience;	/* seconds */
 	uint64_t run;			/* in Message-IDs and bodies */
 };
 extern struct options options;
@@ -62,12 +66,14 @@ struct client {
 	uint64_t seen_in, seen_out;	/* all, when last looked */
 	bool sent;			/* something since octets came */
 	unsigned turns;
-	double next_drip;
+	double next_drip, pause_until;	/* 0: does not pause */
+	bool thought;			/* before what comes next */
 	/* the dialogue */
 	struct wait queue[QUEUE];
 	unsigned queue_first, queued;
 	bool pipelining, chunking;
 	unsigned long begun, ended;	/* messages */
+	enum way way;			/* of the one under way */
 	struct content content;
 	size_t offset, chunk_left;
 	double start, mail_at;
@@ -90,12 +96,20 @@ ssize_t wire_write(struct client *);	/* from out; -2 after a short one */
 void wire_close(struct client *);
 const char *wire_error(void);
 
-/* load.c: what becomes of a client */
-void timed(enum timing, double seconds);
-void message_done(const struct client *);
+/* load.c: message n of the run, and what becomes of a client */
+size_t message_size(unsigned long n);
+enum way message_way(unsigned long n);
 void session_held(struct client *);
 void session_done(struct client *);
 __attribute__((format(printf, 2, 3)))
 void session_failed(struct client *, const char *, ...);
+
+/* tally.c */
+void tally_begin(void);
+void timed(enum timing, double seconds);
+void message_done(const struct client *);
+/* What it has begun may have arrived, or not. */
+void messages_doubtful(const struct client *);
+bool tally_print(void);		/* false: the sink got something else */
 
 #endif
