@@ -1,6 +1,6 @@
 # The measurements of bench/README.md. Their programs are no part of `all`.
 
-BENCH_PROGRAMS = load sink floor link
+BENCH_PROGRAMS = load flood sink floor link
 
 bench-programs: all $(BENCH_PROGRAMS:%=$(BUILD)/bench/%)
 
@@ -13,6 +13,9 @@ bench-quick: bench-programs
 
 $(BUILD)/bench/load: $(BUILD)/bench/load.o $(BUILD)/bench/client.o \
     $(BUILD)/bench/wire.o $(BUILD)/bench/tally.o $(BUILD)/bench/content.o
+	$(LINK) -o $@ $^ `pkg-config --libs libssl libcrypto`
+
+$(BUILD)/bench/flood: $(BUILD)/bench/flood.o $(BUILD)/bench/wire.o
 	$(LINK) -o $@ $^ `pkg-config --libs libssl libcrypto`
 
 $(BUILD)/bench/sink: $(BUILD)/bench/sink.o $(BUILD)/bench/content.o

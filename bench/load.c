@@ -24,6 +24,7 @@
  *			hold=yes ready once all have begun, hangs up after
  *	think=0		seconds, on average, before each message and QUIT
  *	source=IP	the clients' address, the first of sources=1
+ *	ramp=0		seconds within which the first c sessions begin
  *	seconds=0	more than 0: begins sessions for so long in place of n,
  *			then each ends after its message
  *	tell=no		yes: a line on stderr for each session that failed, with
@@ -291,8 +292,15 @@ static int
 patience(void)
 {
 	if (options.drip <= 0)
-		return options.think > 0 ? 10 : 1000;
+		return options.think > 0 || options.ramp > 0 ? 10 : 1000;
 	return options.drip < 0.02 ? 1 : 20;
+}
+
+static bool
+is_ramping(double start)
+{
+	return options.ramp > 0 && begun < options.c && (double)begun >
+	    (now() - start) / options.ramp * (double)options.c;
 }
 
 static bool
@@ -314,7 +322,7 @@ run(double start)
 		options.leaving = options.seconds > 0 &&
 		    now() - start > options.seconds;
 		while (alive < options.n && active < options.c &&
-		    more_to_begin())
+		    more_to_begin() && !is_ramping(start))
 			dial();
 		if (options.hold && !ready && held + failed == options.n) {
 			say_ready();
@@ -428,6 +436,8 @@ set_number(const char *key, double number)
 		options.sources = (unsigned)number;
 	else if (strcmp(key, "think") == 0)
 		options.think = number;
+	else if (strcmp(key, "ramp") == 0)
+		options.ramp = number;
 	else if (strcmp(key, "seconds") == 0)
 		options.seconds = number;
 	else if (strcmp(key, "chunk") == 0 && number > 0)

@@ -1,6 +1,7 @@
 /*
  * The load generator: load.c has options and loop, client.c the dialogue of
- * one connection, wire.c its octets, tally.c the results.
+ * one connection, wire.c its octets, tally.c the results. flood.c is another
+ * program, on the same wire.
  */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
@@ -32,8 +33,9 @@ struct options {
 	uint32_t source;		/* in the host's order */
 	unsigned sources;
 	bool hold, pipelining, tell;
+	bool tls12;			/* no later TLS */
 	bool leaving;			/* `seconds` are over */
-	double drip, think, seconds, timeout, patience;	/* seconds */
+	double drip, think, ramp, seconds, timeout, patience;	/* seconds */
 	uint64_t run;			/* in Message-IDs and bodies */
 };
 extern struct options options;

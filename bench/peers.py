@@ -332,6 +332,9 @@ service imap-login {
   inet_listener imap {
     port = %(port)d
   }
+  inet_listener imaps {
+    port = 0
+  }
   service_count = 0
   process_min_avail = 1
 }
