@@ -194,10 +194,17 @@ stream_read(struct stream *st, void *buf, size_t n)
 ssize_t
 stream_write(struct stream *st, const void *buf, size_t n)
 {
+	ssize_t put;
+
 	if (st->tls == NULL)
 		return plain_outcome(st, write(st->fd, buf, n));
 	st->write_want = POLLOUT;
-	return outcome(st, tls_write(st->tls, buf, n), &st->write_want);
+	put = tls_write(st->tls, buf, n);
+	/* what fails behind the other side's close_notify is told as 0, for
+	   ever: who writes until all is written would never be done */
+	if (put == 0)
+		return fail(st, "connection lost");
+	return outcome(st, put, &st->write_want);
 }
 
 void

@@ -46,6 +46,7 @@ void stream_put_back(struct stream *, const void *, size_t);
 int stream_handshake(struct stream *);
 
 ssize_t stream_read(struct stream *, void *, size_t);
+/* Never 0, for an n that is not. */
 ssize_t stream_write(struct stream *, const void *, size_t);
 
 /* Says goodbye by close_notify if that needs no waiting, then closes. */
