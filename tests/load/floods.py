@@ -12,7 +12,6 @@ from house import SLOW, Broken, House, report, show
 CONNECTIONS, OF_SOURCE, HELPERS = 500, 20, 4
 HONEST = dict(c=4, messages=2, size="2000,5000,20000", by="mixed", think=0.2,
               source="127.0.0.2", sources=4)
-HOSTILE = "127.0.0.100"
 # an honest session's greeting, login and final reply, the slowest of 100; s
 SLOWEST = 10 * SLOW
 EACH_PSS = 1500         # KiB for a connection, see crowd.py
@@ -22,7 +21,7 @@ EVIL = dict(user="bob", password="bobpw", **{"from": "bob@example.org"})
 FLOODS = (
     ("connections that leave at once", dict(kind="leave", rate=1000)),
     ("connections that leave at once, of 50 addresses",
-     dict(kind="leave", rate=1000, sources=50)),
+     dict(kind="leave", rate=100, sources=50)),
     ("connections held, all that an address may have",
      dict(kind="hold", c=40)),
     ("connections held, from 20 addresses",
@@ -44,12 +43,22 @@ FLOODS = (
     ("renegotiation", dict(kind="renegotiate")),
     ("key updates", dict(kind="keyupdate")),
 )
-# with as many connections as leave the honest four some room
-SAME = tuple((name, dict(options, c=12)) for name, options in FLOODS
-             if options["kind"] in ("handshake", "guess", "garbage",
-                                    "pipeline", "chunks", "data")
-             and "sources" not in options and "tls" not in options)
-
+HONESTS = dict(c=12, source=HONEST["source"])
+# What no limit parts from honest clients: from their own address, with as many
+# connections as leave those some room; or too many addresses.
+UNPARTED = (
+    ("TLS handshakes begun and abandoned", dict(kind="handshake", **HONESTS)),
+    ("garbage under TLS", dict(kind="garbage", **HONESTS)),
+    ("100,000 commands at a time", dict(kind="pipeline", **HONESTS)),
+    ("BDAT of one octet", dict(kind="chunks", **HONESTS, **EVIL)),
+    ("transactions held at the relay", dict(kind="data", **HONESTS, **EVIL)),
+    ("connections held from 40 addresses, all that there may be",
+     dict(kind="hold", c=800, sources=40)),
+    ("1,000 connections a second, of 50 addresses",
+     dict(kind="leave", rate=1000, sources=50)),
+    # last, for they are held against the address for minutes
+    ("wrong passwords", dict(kind="guess", **HONESTS)),
+)
 
 class Flood:
     def __init__(self, house, options):
@@ -114,6 +123,7 @@ def did(values):
 class Floods:
     def __init__(self, house, seconds, table):
         self.house, self.seconds, self.table = house, seconds, table
+        self.networks = 0       # of the hostile, of which each has its own
         self.alone = Beside(house, seconds)
         self.say("%-52s %9s %9s %9s %9s %6s %6s %8s %5s %5s" % (
             "ms", "greeting", "AUTH", "MAIL", "final", "sess.", "procs",
@@ -153,12 +163,14 @@ class Floods:
                          (run.after.fds, run.before.fds))
         return wrong
 
+    def from_somewhere(self, options):
+        self.networks += 1
+        return dict(dict(source="127.2.%d.1" % self.networks), **options)
+
     def one(self, some):
         """Floods at the same time, from addresses of their own."""
-        floods, last = [], 0
-        for i, (_, options) in enumerate(some):
-            floods.append(dict(options, source="127.0.%d.100" % (i + 1)))
-        run = Beside(self.house, self.seconds, floods)
+        run = Beside(self.house, self.seconds, [
+            self.from_somewhere(options) for _, options in some])
         name = "; ".join(n for n, _ in some)
         self.row(name, run)
         wrong = self.wrong(run) + run.failures()[:5]
@@ -173,24 +185,27 @@ class Floods:
         for f in run.floods:
             show("#   " + did(f))
 
-    def same(self, name, options):
-        """From the honest clients' addresses. They may be turned away or
-        made to wait, and are served as soon as it ends."""
-        run = Beside(self.house, self.seconds, [dict(
-            options, source=HONEST["source"])])
-        self.row("same address: " + name, run)
+    def unparted(self, name, options):
+        """Honest clients may be turned away or made to wait, and are served
+        as soon as it ends."""
+        if "source" in options:
+            name = "from the same address, " + name
+        run = Beside(self.house, self.seconds,
+                     [self.from_somewhere(options)])
+        self.row(name, run)
         failed = run.failures()
         wrong = self.wrong(run)
         again = Beside(self.house, min(2, self.seconds))
         # who has guessed wrong is slowed down for a while
-        penalty = options["kind"] == "guess"
-        if not penalty:
+        if options["kind"] != "guess":
             wrong += again.failures()[:5]
-        report(not wrong, "flood from the same address: %s: %s honest "
-               "sessions served (ms: %s), %d failed%s; then all are" % (
-                   name, run.honest["sessions"], times(run.honest),
-                   len(failed), ", e.g. " + failed[0] if failed else ""),
-               *wrong)
+        report(not wrong, "flood that no limit parts: %s: %s honest sessions "
+               "served (ms: %s), %d not%s; %d processes, PSS %d MiB; then all "
+               "are" % (name, run.honest["sessions"], times(run.honest),
+                        len(failed), ", e.g. " + failed[0] if failed else "",
+                        run.processes, run.pss / 1024), *wrong)
+        for f in run.floods:
+            show("#   " + did(f))
 
 
 def floods(build, scratch, seconds, only, together, table):
@@ -202,9 +217,9 @@ def floods(build, scratch, seconds, only, together, table):
         some = [f for f in FLOODS if not only or re.search(only, f[0])]
         for i in range(0, len(some), together):
             it.one(some[i:i + together])
-        same = [f for f in SAME if not only or re.search(only, f[0])]
-        for name, options in same[:len(same) if together == 1 else 2]:
-            it.same(name, options)
+        some = [f for f in UNPARTED if not only or re.search(only, f[0])]
+        for name, options in some[:len(some) if together == 1 else 2]:
+            it.unparted(name, options)
         differs = house.differs()
         report(not differs, "floods: each message told 250 has come once, "
                "and none of the floods'", differs)
