@@ -11,6 +11,16 @@ bench: bench-programs
 bench-quick: bench-programs
 	bench/run quick
 
+# tests/load: a thousand sessions for ten minutes, then floods; an hour of
+# everything
+load: bench-programs
+	tests/packages check
+	tests/load/run --crowd 1000 --minutes 10 --floods 10
+
+soak: bench-programs
+	tests/packages check
+	tests/load/run --soak 60
+
 $(BUILD)/bench/load: $(BUILD)/bench/load.o $(BUILD)/bench/client.o \
     $(BUILD)/bench/wire.o $(BUILD)/bench/tally.o $(BUILD)/bench/content.o
 	$(LINK) -o $@ $^ `pkg-config --libs libssl libcrypto`
@@ -27,6 +37,6 @@ $(BUILD)/bench/floor: $(BUILD)/bench/floor.o
 $(BUILD)/bench/link: $(BUILD)/bench/link.o
 	$(LINK) -o $@ $^
 
-.PHONY: bench bench-programs bench-quick
+.PHONY: bench bench-programs bench-quick load soak
 
 -include $(wildcard $(BUILD)/bench/*.d)

@@ -85,10 +85,11 @@ static bool
 send_mail(struct client *c)
 {
 	unsigned long n = c->number * options.messages + c->begun;
+	bool leaves = options.leaving && c->begun > 0;
 
 	if (options.stop != AT_MESSAGE && pauses(c) && !options.leaving)
 		return false;
-	if (c->begun == options.messages || options.leaving) {
+	if (c->begun == options.messages || leaves) {
 		c->stage = SEND_QUIT;
 		return options.stop != AT_MESSAGE;
 	}

@@ -16,7 +16,7 @@
  *	kind=chunks	logged in, BDAT of one octet without end
  *	kind=data	logged in, amid DATA, and then nothing
  *	kind=envelopes	logged in, RCPT and RSET without end
- *	kind=renegotiate	TLS 1.2, begins the handshake anew, again and again
+ *	kind=renegotiate TLS 1.2, begins the handshake anew, again and again
  *	kind=keyupdate	TLS 1.3, asks for new keys, again and again
  *
  *	port=N		of the server on 127.0.0.1

@@ -26,7 +26,7 @@
  *	source=IP	the clients' address, the first of sources=1
  *	ramp=0		seconds within which the first c sessions begin
  *	seconds=0	more than 0: begins sessions for so long in place of n,
- *			then each ends after its message
+ *			then each ends after its message, at least one
  *	tell=no		yes: a line on stderr for each session that failed, with
  *			the time of CLOCK_MONOTONIC
  *	sink=0		the sink's port: compares what was sent with what came
@@ -35,9 +35,10 @@
  *
  * Prints one line of key=value: times in ms, octets as on the wire (TLS and
  * all), turns: the mean of how often a client wrote and had to wait, TCP's
- * connect being one. sum: of what was told 250 (content.h); doubts: octets and
- * sum of each message that had begun and has no reply. after_mta is the last
- * session's final reply after the sink's own. Exit 1 if a session failed or the sink got something else.
+ * connect being one. sum: of what was told 250 (content.h); doubts: octets
+ * and sum of each message that had begun and has no reply. after_mta is the
+ * last session's final reply after the sink's own. Exit 1 if a session failed
+ * or the sink got something else.
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -47,6 +48,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,11 +62,11 @@ struct options options = {
 	.user = "alice", .password = "alicepw", .from = "alice@example.org",
 	.to = "bob@example.org", .url = "", .n = 1, .c = 1, .messages = 1,
 	.sizes = { 5000 }, .n_sizes = 1, .sources = 1,
-	.source = INADDR_LOOPBACK, .chunk = 1048576, .tls = IMPLICIT, .stop = AT_END,
-	.pipelining = true, .timeout = 120, .patience = 30,
+	.source = INADDR_LOOPBACK, .chunk = 1048576, .tls = IMPLICIT,
+	.stop = AT_END, .pipelining = true, .timeout = 120, .patience = 30,
 };
 
-static struct client **clients;		/* those that have not ended */
+static struct client **clients;		/* that have not ended */
 static unsigned long begun, active, held, done, failed;
 static unsigned long alive;		/* of the clients */
 static unsigned long long wire_in, wire_out, turns;
@@ -409,10 +411,10 @@ set_word(const char *key, const char *value)
 	else if (strcmp(key, "size") == 0)
 		return set_sizes(value);
 	else if (strcmp(key, "source") == 0)
-		return (options.source = ntohl(inet_addr(value))) != INADDR_NONE;
+		options.source = ntohl(inet_addr(value));
 	else
 		return false;
-	return true;
+	return options.source != INADDR_NONE;
 }
 
 static bool
@@ -511,6 +513,7 @@ main(int argc, char **argv)
 	if (options.port == 0 || options.c == 0 || options.messages == 0)
 		errx(64, "port=, c= and messages= want more than 0");
 	options.run = (uint64_t)time(NULL) << 22 | (uint64_t)getpid();
+	signal(SIGPIPE, SIG_IGN);
 	srand48((long)options.run);
 	if (options.tls != IN_CLEAR)
 		wire_prepare();

@@ -46,7 +46,8 @@ def split(n, think, seconds, house):
     burl = max(1, n // 50) if house.imap else 0
     starttls = n // 5
     common = dict(seconds=seconds, messages=MESSAGES, think=think,
-                  ramp=min(20, n / 50), timeout=seconds + 600)
+                  ramp=min(20, n / 50, seconds / 4),
+                  timeout=seconds + 600)
     parts = [
         ("at once", dict(c=n - burl - starttls, by="mixed", size=SIZES)),
         ("STARTTLS", dict(c=starttls, by="mixed", size=SIZES,
@@ -164,7 +165,8 @@ def play(house, n, seconds, think, table):
 def crowd(build, scratch, n, seconds, think, table):
     if os.path.exists(table):
         os.unlink(table)
-    config = [CONFIG[0] % (n + n // 5)]
+    # who has ended counts until its process has, and others come at once
+    config = [CONFIG[0] % (2 * n)]
     try:
         house = House(build, scratch, "crowd", config, imap=True)
     except Broken as e:
