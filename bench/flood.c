@@ -10,7 +10,7 @@
  *	kind=garbage	octets at random, under TLS if tls=implicit
  *	kind=line	a line without end
  *	kind=auth	AUTH with a line without end
- *	kind=pipeline	100,000 commands in one go, then again
+ *	kind=pipeline	logged in, 100,000 commands in one go, then again
  *	kind=unread	commands without end, and no reply is read
  *	kind=slow	an octet a second
  *	kind=chunks	logged in, BDAT of one octet without end
@@ -66,8 +66,8 @@ static const struct {
 	[GARBAGE] = { "garbage", 0, NULL },
 	[LINE] = { "line", 0, "a line without end " },
 	[AUTH_LINE] = { "auth", 1, "QUFB" },
-	[PIPELINE] = { "pipeline", 1, "NOOP\r\nRSET\r\nVRFY bob\r\n"
-	    "MAIL FROM:<>\r\nEHLO again\r\n" },
+	[PIPELINE] = { "pipeline", 2, "NOOP\r\nRSET\r\nVRFY bob\r\n"
+	    "HELP\r\nEHLO again\r\n" },
 	[UNREAD] = { "unread", 1, "HELP\r\nEHLO again\r\n" },
 	[SLOW] = { "slow", 0, "EHLO slow.example.net\r\n" },
 	[CHUNKS] = { "chunks", 3, "BDAT 1\r\nx" },
@@ -228,6 +228,8 @@ fill_text(struct client *c)
 		put(c, text + c->fill_at, n);
 		c->fill_at = (c->fill_at + n) % len;
 		c->commands += kind == PIPELINE ? 5 : 1;
+		if (kind == PIPELINE)
+			c->due += 5;	/* before it leaves */
 		if (kind == SLOW)
 			return;
 	}
@@ -258,7 +260,8 @@ fill_handshakes(struct client *c)
 static void
 fill(struct client *c)
 {
-	if (c->due > 0 && kind != LINE && kind != SLOW && kind != GARBAGE)
+	if (c->due > 0 && kind != LINE && kind != SLOW && kind != GARBAGE &&
+	    !(kind == PIPELINE && c->commands > 0))
 		return;
 	if (prelude(c))
 		return;
@@ -287,14 +290,15 @@ say(struct client *c)
 	if (c->out_len == c->out_from)
 		fill(c);
 	if (c->out_len == c->out_from)
-		return !(kind == PIPELINE && c->commands >= COMMANDS);
+		return kind != PIPELINE || c->commands < COMMANDS || c->due > 0;
 	n = wire_write(c);
 	if (n > 0) {
 		octets_out += (unsigned long long)n;
 		/* more may be said at once, but others have their turn */
 		c->want_write = c->out_len > 0 || (kinds[kind].text != NULL &&
 		    c->due == 0 && kind != SLOW) || kind == LINE ||
-		    kind == GARBAGE;
+		    kind == GARBAGE || (kind == PIPELINE &&
+		    c->commands > 0 && c->commands < COMMANDS);
 	}
 	return n > 0 || n == -2;
 }

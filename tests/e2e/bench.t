@@ -50,6 +50,9 @@ holds arrived=50
 load "... octet by octet" "$sink" $clear size=100 drip=0.0005
 load "... by BDAT, octet by octet" "$sink" $clear size=100 drip=0.0005 by=bdat \
 	chunk=9
+load "... of several sizes by DATA and BDAT, with pauses, for a time" "$sink" \
+	$clear seconds=1 ramp=0.2 c=5 messages=3 think=0.05 by=mixed \
+	size=100,5000,70000 source=127.0.0.5 sources=3
 sink=$plain
 load "... without PIPELINING, more than 65536 octets" "$plain" $clear \
 	size=100000 messages=3
@@ -69,7 +72,7 @@ caught "a message that is altered is noticed" "$altering" \
 	"failed=0 .*arrived=30 valid=no"
 caught "... by BDAT, too" "$altering" "failed=0 .*arrived=30 valid=no" by=bdat
 caught "a message that is refused is noticed" "$refusing" \
-	'failed=1 .*error="message: 451'
+	'failed=1 .*doubts=[0-9]*:[0-9]* error="message: 451'
 caught "a message that is lost is noticed" "$lossy" \
 	"failed=0 .*arrived=27 valid=no" patience=0.2
 
@@ -110,4 +113,21 @@ held() {
 		hold=yes | grep -q '^ready held=30 failed=0'
 }
 check "... 30 held at a time, logged in" held
+
+# floods KIND KEY MORE-THAN: it does something, and that is counted
+floods() {
+	check "flood: $1" "$tools/flood" "kind=$1" "port=$tlsport" c=3 seconds=0.5
+	awk -v key="$2" -v than="$3" '{ for (i = 1; i <= NF; i++) {
+		split($i, kv, "="); if (kv[1] == key) n = kv[2] } }
+		END { exit !(n > than) }' "$T/check.out" ||
+		{ not_ok "flood: $1: $2 is more than $3"; note <"$T/check.out"; }
+}
+for f in "leave connections 10" "hold connections 2" "handshake connections 5" \
+	"guess r5 2" "garbage r5 2" "line written 100000" "auth written 100000" \
+	"pipeline r2 100" "unread written 10000" "slow written 2" \
+	"chunks r2 20" "data r3 2" "envelopes r2 20" "renegotiate r2 5" \
+	"keyupdate r2 20"
+do
+	floods $f
+done
 stop_daemon "$daemon"

@@ -34,7 +34,7 @@ FLOODS = (
     ("garbage under TLS", dict(kind="garbage")),
     ("lines without end", dict(kind="line")),
     ("AUTH lines without end", dict(kind="auth")),
-    ("100,000 commands at a time", dict(kind="pipeline")),
+    ("100,000 commands at a time", dict(kind="pipeline", **EVIL)),
     ("replies that are never read", dict(kind="unread")),
     ("an octet a second", dict(kind="slow")),
     ("BDAT of one octet", dict(kind="chunks", **EVIL)),
@@ -49,7 +49,7 @@ HONESTS = dict(c=12, source=HONEST["source"])
 UNPARTED = (
     ("TLS handshakes begun and abandoned", dict(kind="handshake", **HONESTS)),
     ("garbage under TLS", dict(kind="garbage", **HONESTS)),
-    ("100,000 commands at a time", dict(kind="pipeline", **HONESTS)),
+    ("100,000 commands at a time", dict(kind="pipeline", **HONESTS, **EVIL)),
     ("BDAT of one octet", dict(kind="chunks", **HONESTS, **EVIL)),
     ("transactions held at the relay", dict(kind="data", **HONESTS, **EVIL)),
     ("connections held from 40 addresses, all that there may be",
