@@ -95,7 +95,7 @@ class Look:
 
     def __init__(self, session, main):
         self.at = time.monotonic()
-        self.all, base = [], []
+        self.all, base, helpers = [], [], []
         for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
             try:
                 name, fields = stat(pid)
@@ -108,18 +108,24 @@ class Look:
             self.all.append(pid)
             if name == "smtpsubmitd" and owner == 0:
                 base.append((int(fields[19]), pid))
+            if name == "checkpassword-f":
+                helpers.append((pid, int(fields[1])))
         # a nursery has given up most capabilities
         full = capabilities(main)
         base = [(pid, capabilities(pid)) for _, pid in sorted(base)]
         self.monitors = [p for p, c in base if c == full]
         self.nurseries = [p for p, c in base if c and c != full]
+        # those that stay and fork for each login
+        self.stands = [p for p, parent in helpers if parent in self.monitors]
         self.processes = len(self.all)
         self.rss = sum(map(rss, self.all))
         # the one that waits for its successors' end is a monitor, too
-        self.base = len(self.monitors) + len(self.nurseries)
+        self.base = len(self.monitors) + len(self.nurseries) + len(
+            self.stands)
         self.monitor_pss = pss(self.monitors[-1]) if self.monitors else 0
         self.nursery_pss = pss(self.nurseries[-1]) if self.nurseries else 0
-        self.base_pss = sum(pss(p) for p in self.monitors + self.nurseries)
+        self.base_pss = sum(map(pss, self.monitors + self.nurseries +
+                                self.stands))
         self.fds = (descriptors(self.monitors[-1]) if self.monitors else 0,
                     descriptors(self.nurseries[-1]) if self.nurseries else 0)
 
@@ -275,7 +281,7 @@ class House:
         """One generation, and the main process that may wait for its end."""
         look = self.look()
         return (look.processes == look.base and len(look.nurseries) == 1 and
-                len(look.monitors) <= 2)
+                len(look.monitors) <= 2 and len(look.stands) <= 1)
 
     def rest(self, seconds):
         """How long until nothing is left but monitor and nursery; None."""
