@@ -175,7 +175,9 @@ rcpt(const char *arg, size_t n)
 static void
 lose_if_stale(void)
 {
+	/* amid a message the answers to its chunks come unasked */
 	if (!relay.mail || relay.maildir != NULL ||
+	    relay.state != TRANSFER_NONE ||
 	    (relay.route != NULL && !mta_is_stale(&relay.mta)))
 		return;
 	relay.mail = false;
