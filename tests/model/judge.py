@@ -18,10 +18,12 @@ class Judge:
         self.wrong = list(player.trouble)
         self.whole = [m for m in relay.messages if getattr(m, "whole", 0)]
         self.strict = not relay.was_hard
+        # 250 before the end of the message: it may be taken for the end's
+        self.early = any(f[0] == "body" and f[2] in ("reply", "last") and
+                         "250" in f[3] for f in relay.fired)
         # a reply too many: the following ones belong to others than it seems
-        self.stray = any(f[3].endswith("stray") or (
-            f[0] == "body" and f[2] in ("reply", "last") and "250" in f[3])
-            for f in relay.fired)
+        self.stray = self.early or any(f[3].endswith("stray")
+                                       for f in relay.fired)
         # or too few, two of them being one line: RCPTs that were sent with
         # it have each other's. The last of them has none, so no message is
         # behind it, and all else holds.
@@ -170,7 +172,7 @@ class Judge:
             if h.item.address not in h.text and not self.local and \
                     not self.relay.was_hard:
                 self.say("another's reply", h)
-            if not self.mail or self.chunked:
+            if self.chunked or not (self.mail or self.relay.was_hard):
                 self.say("RCPT out of order", h)
             self.good.append(h.item.address)
             return
@@ -213,10 +215,13 @@ class Judge:
 
     def told_good(self, h):
         took = [m for m in self.whole if m.token == self.mail]
+        if self.early:
+            return
+        if not took or not took[0].completed and \
+                REFUSAL.match(took[0].answer):
+            self.say("250, but the relay has not taken it", h)
         if self.stray:
             return
-        if not took or not (took[0].completed or took[0].link.hard):
-            self.say("250, but the relay has not taken it", h)
         if self.codes_of(h.item.mail, self.sender):
             self.say("250 to what is to be refused", h)
         if self.mail not in h.text and not self.local:
@@ -291,9 +296,9 @@ class Judge:
                 if told or not self.gone():
                     self.say("the relay took it", h)
             elif not m.completed and REFUSAL.match(m.answer):
-                if told == "250" and not self.stray:
+                if told == "250" and not self.early:
                     self.say("the relay has refused it", h)
-            elif told != "250" and not self.gone() and not self.stray and \
+            elif told != "250" and not self.gone() and not self.early and \
                     not (
                     told == "451" and ("" if null else m.token) in unknown):
                 self.say("taken, perhaps, and not told so, the relay %s %r" %
@@ -329,5 +334,6 @@ class Judge:
                     m.token not in accepted:
                 self.say("the log does not say that it was accepted", h)
         for token in accepted:
-            if token and not self.stray and token not in [m.token for m in self.whole]:
+            if token and not self.early and \
+                    token not in [m.token for m in self.whole]:
                 self.say("the log says that %s was accepted" % token)
