@@ -265,9 +265,16 @@ def helpers():
                "os.fork() and os._exit(1); time.sleep(60)", "535", 24),
         helper("stops", HELPER % "os.kill(os.getpid(), signal.SIGSTOP)",
                "454", 24),
-        helper("floods descriptor 4", HELPER % big % ("10**9", 4), "454", 24),
-        helper("says 3 MB on descriptor 4 and yes", HELPER %
-               (big % ("50", 4) + "\n    os._exit(0)"), "454", 8),
+        helper("floods descriptor 4", HELPER % (
+            "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n    " +
+            big % ("10**9", 4)), "454", 5),
+        # Python ignores SIGPIPE: it goes on, and its children inherit that
+        helper("floods descriptor 4 for ever", HELPER %
+               "while True:\n        try: os.write(4, b'x' * 60000)\n"
+               "        except OSError: pass", "454", 24),
+        helper("says 20 KB on descriptor 4 and yes", HELPER %
+               "os.write(4, b'USER=bad\\0' + b'X=y\\0' * 5000)"
+               "\n    os._exit(0)", "454", 8),
         helper("floods its standard error output", HELPER %
                (big % ("20", 2) + "\n    os._exit(1)"), "535", 8)]
 
