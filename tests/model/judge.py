@@ -163,7 +163,7 @@ class Judge:
 
     def on_rcpt(self, h):
         said = self.said_of(h.item.address) if self.mail and \
-            not self.chunked else None
+            not self.chunked and not self.is_limit(h) else None
         if self.mail == "any" and said is not None:
             self.mail = h.item.token
         if h.code == "250":
