@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "message/content.h"
+#include "base/log.h"
 #include "mta/io.h"
 
 /* What is gathered before it goes out: a small message goes as one piece. */
@@ -145,7 +146,7 @@ send_text(struct mta *mta, bool last)
 	size_t n;
 
 	if (stuffed == NULL)
-		abort();
+		fatal("relay: out of memory");
 	n = content_dot_stuff(&mta->line_start, piece->p, piece->len,
 	    stuffed);
 	piece->len = 0;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "mta/client.h"
 #include "mta/io.h"
 
@@ -119,7 +120,7 @@ mta_append(struct mta_buffer *buffer, const char *p, size_t n)
 	if (size != buffer->size) {
 		buffer->p = realloc(buffer->p, size);
 		if (buffer->p == NULL)
-			abort();
+			fatal("relay: out of memory");
 		buffer->size = size;
 	}
 	memcpy(buffer->p + buffer->len, p, n);

@@ -5,5 +5,5 @@
 # the service goes on.
 here=$(dirname "$0")
 . "$here/sections.sh"
-at_once faults_%s.py kills calls
+at_once faults_%s.py kills calls clock dns
 exit $status
