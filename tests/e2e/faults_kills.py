@@ -327,7 +327,7 @@ def helpers():
                "454", 24),
         helper("floods descriptor 4", HELPER % (
             "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n    " +
-            big % ("10**9", 4)), "454", 5),
+            big % ("10**9", 4)), "454", 24),
         # Python ignores SIGPIPE: it goes on, and its children inherit that
         helper("floods descriptor 4 for ever", HELPER %
                "while True:\n        try: os.write(4, b'x' * 60000)\n"
