@@ -175,7 +175,9 @@ rcpt(const char *arg, size_t n)
 static void
 lose_if_stale(void)
 {
+	/* amid a message the answers to its chunks come unasked */
 	if (!relay.mail || relay.maildir != NULL ||
+	    relay.state != TRANSFER_NONE ||
 	    (relay.route != NULL && !mta_is_stale(&relay.mta)))
 		return;
 	relay.mail = false;
@@ -206,6 +208,19 @@ vrfy(const char *arg, size_t n)
 }
 
 /* An answer to RSET itself tells nothing. */
+static bool
+say_rset(void)
+{
+	mta_put(&relay.mta, "RSET");
+	return mta_flush(&relay.mta) == MTA_OK &&
+	    mta_answer(&relay.mta) == MTA_OK &&
+	    relay.mta.answer.code / 100 == 2;
+}
+
+/*
+ * An answer that is there before RSET would be taken for RSET's, and that for
+ * the next command's.
+ */
 void
 envelope_reset(void)
 {
@@ -213,13 +228,8 @@ envelope_reset(void)
 
 	transfer_abort();
 	if (relay.mail && relay.maildir == NULL && relay.route != NULL &&
-	    !begun) {
-		mta_put(&relay.mta, "RSET");
-		if (mta_flush(&relay.mta) != MTA_OK ||
-		    mta_answer(&relay.mta) != MTA_OK ||
-		    relay.mta.answer.code / 100 != 2)
-			relay_hang_up();
-	}
+	    !begun && (mta_is_stale(&relay.mta) || !say_rset()))
+		relay_hang_up();
 	relay_forget();
 }
 

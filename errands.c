@@ -348,15 +348,17 @@ ask_auth(void *arg, const struct plain *plain)
 {
 	unsigned char buf[USER_SIZE + OAUTH_TOKEN_MAX + 8];
 	struct pack pack;
+	bool asked;
 
 	(void)arg;
 	pack_start(&pack, buf, sizeof(buf));
 	pack_u8(&pack, plain->mechanism);
 	pack_bytes(&pack, plain->login, plain->login_len);
 	pack_bytes(&pack, plain->password, plain->password_len);
-	if (ipc_send(session.monitor, S_AUTH, 0, buf, pack.len, -1) == -1)
-		session.end = "the monitor is gone";
+	asked = ipc_send(session.monitor, S_AUTH, 0, buf, pack.len, -1) == 0;
 	explicit_bzero(buf, pack.len);
+	if (!asked)
+		session_finish("the monitor is gone");
 }
 
 static void
@@ -381,7 +383,7 @@ ask_certificate(void *arg, const char *authzid, size_t n)
 	pack_bytes(&pack, shown->verify, shown->verify_len);
 	if (ipc_send(session.monitor, S_CERTIFICATE, 0, buf, pack.len,
 	    -1) == -1)
-		session.end = "the monitor is gone";
+		session_finish("the monitor is gone");
 	free(buf);
 }
 

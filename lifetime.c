@@ -21,7 +21,7 @@ static struct event *crash_timer, *rest_timer;
 static bool resting;		/* asked the nursery to go, for want of work */
 static bool starting;		/* a successor does not serve yet */
 static pid_t failed_successor;
-static time_t last_crash;
+static int64_t last_crash;	/* s, not of the wall clock; 0: none */
 
 static void
 stop_accepting(void)
@@ -108,9 +108,9 @@ void
 lifetime_crashed(void)
 {
 	struct timeval rest = { CRASH_REST, 0 };
-	time_t now = time(NULL);
+	int64_t now = clock_ms() / 1000;
 
-	if (now - last_crash >= CRASH_REST) {
+	if (last_crash == 0 || now - last_crash >= CRASH_REST) {
 		last_crash = now;
 		lifetime_renew("crash");
 	} else if (!evtimer_pending(crash_timer, NULL)) {

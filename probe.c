@@ -23,6 +23,13 @@ static struct relay_set *configured;
 static size_t n_sets;
 static bool served;		/* the nursery was told to accept */
 
+/* Not of the wall clock, which may be set back. */
+static time_t
+seconds(void)
+{
+	return (time_t)(clock_ms() / 1000);
+}
+
 static bool
 is_in_use(const struct relay_set *set)
 {
@@ -97,7 +104,7 @@ learn(struct relay_set *set, const struct report *report)
 
 	set->report = *report;
 	set->known = true;
-	set->learnt = time(NULL);
+	set->learnt = seconds();
 	if (set != configured)
 		return;
 	if (monitor.single)
@@ -177,7 +184,7 @@ probe_begin(struct relay_set *set)
 	if (set->limit == NULL)
 		fatal("probe: out of memory");
 	event_add(set->limit, &limit);
-	set->probed = time(NULL);
+	set->probed = seconds();
 	set->ticket = broker_fork(ROLE_PROBE);
 }
 
@@ -187,21 +194,31 @@ probe_is_awaited(const struct relay_set *set)
 	return set->limit != NULL && !set->waited;
 }
 
+/* Where nobody answered, or no name could be resolved, it is urgent. */
+static time_t
+patience(const struct relay_set *set)
+{
+	static const struct ehlo nothing;
+
+	return memcmp(&set->report.ehlo, &nothing, sizeof(nothing)) == 0 ?
+	    PROBE_REST : FAILED_AGE;
+}
+
 void
 probe_refresh(struct relay_set *set)
 {
-	time_t now = time(NULL);
+	time_t now = seconds();
 
 	if (!set->known || (!monitor.single &&
 	    now - set->learnt > ADDRESSES_AGE) ||
-	    (set->report.failed != 0 && now - set->probed > FAILED_AGE))
+	    (set->report.failed != 0 && now - set->probed > patience(set)))
 		probe_begin(set);
 }
 
 void
 probe_doubt(struct relay_set *set)
 {
-	if (time(NULL) - set->probed > PROBE_REST)
+	if (seconds() - set->probed > PROBE_REST)
 		probe_begin(set);
 }
 
@@ -246,7 +263,7 @@ probe_start(void)
 	/* one connection and the end: an earlier process may have looked */
 	if (monitor.single && state_load(conf, &set->report)) {
 		set->known = true;
-		set->learnt = time(NULL);
+		set->learnt = seconds();
 		serve();
 		return;
 	}

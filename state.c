@@ -59,11 +59,14 @@ static bool
 is_trusted(int fd)
 {
 	struct stat st;
+	time_t age;
 
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    (st.st_uid == geteuid() || st.st_uid == 0) &&
-	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
-	    time(NULL) - st.st_mtime < STATE_AGE;
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    (st.st_uid != geteuid() && st.st_uid != 0) ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return false;
+	age = time(NULL) - st.st_mtime;		/* the clock may be set back */
+	return age < STATE_AGE && age > -STATE_AGE;
 }
 
 bool

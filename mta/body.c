@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "message/content.h"
+#include "base/log.h"
 #include "mta/io.h"
 
 /* What is gathered before it goes out: a small message goes as one piece. */
@@ -145,7 +146,7 @@ send_text(struct mta *mta, bool last)
 	size_t n;
 
 	if (stuffed == NULL)
-		abort();
+		fatal("relay: out of memory");
 	n = content_dot_stuff(&mta->line_start, piece->p, piece->len,
 	    stuffed);
 	piece->len = 0;
@@ -181,13 +182,21 @@ end_text(struct mta *mta)
 	return status == MTA_OK ? mta_answer(mta) : status;
 }
 
+/*
+ * All other chunks are answered before the last one goes out: an answer too
+ * many, unless it is a refusal, would be taken for the message's.
+ */
 static enum mta_status
 end_chunks(struct mta *mta)
 {
-	enum mta_status status = send_chunk(mta, true);
+	enum mta_status status = drain(mta, 0);
 
 	if (status == MTA_OK)
-		status = drain(mta, 1);
+		status = look_for_answer(mta);
+	if (status == MTA_EARLY && mta->answer.code / 100 < 4)
+		status = MTA_GARBAGE;
+	if (status == MTA_OK)
+		status = send_chunk(mta, true);
 	if (status == MTA_OK)
 		status = mta_answer(mta);
 	mta->chunks = 0;

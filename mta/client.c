@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "mta/client.h"
 #include "mta/io.h"
 
@@ -119,7 +120,7 @@ mta_append(struct mta_buffer *buffer, const char *p, size_t n)
 	if (size != buffer->size) {
 		buffer->p = realloc(buffer->p, size);
 		if (buffer->p == NULL)
-			abort();
+			fatal("relay: out of memory");
 		buffer->size = size;
 	}
 	memcpy(buffer->p + buffer->len, p, n);
@@ -149,11 +150,21 @@ mta_put_lines(struct mta *mta, const char *lines, size_t n)
 	mta_append(&mta->out, lines, n);
 }
 
+/*
+ * All that was said before has been answered: an answer that is there now
+ * would be taken for the next command's, and so on. But 421 may come any time.
+ */
 enum mta_status
 mta_flush(struct mta *mta)
 {
-	enum mta_status status = mta_write(mta, mta->out.p, mta->out.len);
+	enum mta_status status = MTA_OK;
 
+	if (mta->out.len > 0 && mta->in_len > 0 &&
+	    (mta->in_len < 3 || memcmp(mta->in, "421", 3) != 0))
+		status = mta_fail(mta, MTA_GARBAGE, "it answers what nobody "
+		    "has asked");
+	if (status == MTA_OK)
+		status = mta_write(mta, mta->out.p, mta->out.len);
 	mta->out.len = 0;
 	return status;
 }

@@ -179,6 +179,66 @@ def kills(imapd):
     return out
 
 
+def leaves(step, how, imapd):
+    """The client is gone at that step: nothing is delivered but what was
+    whole, and the relay is left."""
+    def act(wrong):
+        h = PLACE.house("gone", ["relay-timeout 2s"], ["end#1 delay 0.5"])
+        h.daemon.launch()
+        try:
+            w = Walk(h, imapd)
+            w.go(0, STEPS.index(step) + 1)
+            w.c.hang_up(reset=how == "reset")
+            if not at_rest(h, 5):
+                wrong.append("left: %s, %s" % (
+                    children(nursery_of(h)), list(h.relay.open)))
+            taken = len(h.relay.completed)
+            if taken and (step != "end" or not wait(2, lambda: re.search(
+                    "event=(accepted|unknown)", h.daemon.log()))):
+                wrong.append("delivered: %s" % h.log_tail(3))
+            serves(h, wrong)
+        finally:
+            stop(h, wrong, True)
+    return "%s at %s: the client" % (how, step), act
+
+
+def stays_stopped(role, step, imapd):
+    """It is stopped and nobody wakes it: a client hears so in time, if there
+    is somebody to say it, and others are served."""
+    def act(wrong):
+        h = PLACE.house("stopped", ["relay-timeout 2s"], ["end#1 delay 0.5"])
+        h.daemon.launch()
+        try:
+            w = Walk(h, imapd)
+            w.go(0, STEPS.index(step) + 1)
+            w.c.patience = 30
+            pid = pid_of(h, role)
+            os.kill(pid, signal.SIGSTOP)
+            if role == "relay":
+                # relay-timeout, and 15 s for it to say so itself
+                began = time.monotonic()
+                try:
+                    w.go(STEPS.index(step) + 1, 9)
+                    got = reply(w.c)[-1]
+                except Exception as e:
+                    got = str(e)
+                if not re.search("451 4|503", got) or \
+                        time.monotonic() - began > 22:
+                    wrong.append("after %.0f s: %s" % (
+                        time.monotonic() - began, got))
+            serves(h, wrong, "meanwhile the service")
+            os.kill(pid, signal.SIGCONT)
+            w.c.hang_up()
+            if not at_rest(h, 5):
+                wrong.append("it stays when it goes on")
+            if role == "relay" and len(h.relay.completed) > 2:
+                wrong.append("delivered twice")
+            serves(h, wrong)
+        finally:
+            stop(h, wrong, True)
+    return "SIGSTOP for ever at %s: %s" % (step, role), act
+
+
 def imapfetch_dies(number):
     def act(wrong):
         started = []
@@ -265,9 +325,16 @@ def helpers():
                "os.fork() and os._exit(1); time.sleep(60)", "535", 24),
         helper("stops", HELPER % "os.kill(os.getpid(), signal.SIGSTOP)",
                "454", 24),
-        helper("floods descriptor 4", HELPER % big % ("10**9", 4), "454", 24),
-        helper("says 3 MB on descriptor 4 and yes", HELPER %
-               (big % ("50", 4) + "\n    os._exit(0)"), "454", 8),
+        helper("floods descriptor 4", HELPER % (
+            "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n    " +
+            big % ("10**9", 4)), "454", 24),
+        # Python ignores SIGPIPE: it goes on, and its children inherit that
+        helper("floods descriptor 4 for ever", HELPER %
+               "while True:\n        try: os.write(4, b'x' * 60000)\n"
+               "        except OSError: pass", "454", 24),
+        helper("says 20 KB on descriptor 4 and yes", HELPER %
+               "os.write(4, b'USER=bad\\0' + b'X=y\\0' * 5000)"
+               "\n    os._exit(0)", "454", 8),
         helper("floods its standard error output", HELPER %
                (big % ("20", 2) + "\n    os._exit(1)"), "535", 8)]
 
@@ -375,7 +442,13 @@ def main():
     cases += [octets("drop", i, 12) for i in range(3, 6)]
     cases += [imapfetch_dies(s) for s in (signal.SIGKILL, signal.SIGSEGV,
                                           signal.SIGSTOP)]
-    many(cases + kills(imapd), 12)
+    cases += [leaves(step, how, imapd) for step in STEPS[:9]
+              for how in ("close", "reset")]
+    # these wait long and do little
+    cases = [stays_stopped(*c, imapd) for c in (
+        ("relay", "mail"), ("relay", "rcpt"), ("relay", "dot"),
+        ("relay", "end"), ("session", "rcpt"), ("session", "end"))] + cases
+    many(cases + kills(imapd), 14)
 
 
 main()

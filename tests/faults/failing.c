@@ -2,9 +2,12 @@
  * Preloaded into the daemon by tests/e2e/faults.t: the n-th call of a function
  * in one process fails as the test says, by a file that both have mapped:
  *
- *	pid nth errno	for each of the names below, set by the test
+ *	who nth error	for each of the names below, set by the test
+ *	0 0 forks	how many children were forked so far
  *
- * The count goes down with each call; at nought the call fails, once.
+ * who is a pid, or -n for the n-th child that was forked, or IMAPFETCH. The
+ * count goes down with each call; at nought the call fails, once. error is an
+ * errno, or SHORT: one octet is read or written.
  */
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -13,16 +16,24 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-enum name { FORK, SPAWN, SOCKETPAIR, PIPE, ACCEPT, SENDMSG, RECVMSG, MMAP,
-    MALLOC, CALLOC, WRITE, OPEN, NAMES };
+#define IMAPFETCH	(-1000000)
+#define SHORT		(-1)
 
-static volatile struct { int pid, nth, error; } *row;
+enum name { FORK, SPAWN, SOCKETPAIR, PIPE, ACCEPT, SENDMSG, RECVMSG, MMAP,
+    MALLOC, CALLOC, REALLOC, WRITE, READ, OPEN, OPENAT, FSYNC, RENAMEAT,
+    POLL, SOCKET, CONNECT, SEND, RECV, FORKS };
+
+static volatile struct { int who, nth, error; } *row;
 static pid_t self;
+static int born;
 
 #define REAL(f) ((__typeof__(&f))dlsym(RTLD_NEXT, #f))
 
@@ -34,6 +45,8 @@ begin(void)
 	void *p;
 
 	self = getpid();
+	if (strcmp(program_invocation_short_name, "imapfetch") == 0)
+		born = IMAPFETCH;
 	if (fd == -1)
 		return;
 	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -42,11 +55,33 @@ begin(void)
 }
 
 static int
+is_due(enum name name)
+{
+	if (row == NULL || row[name].nth <= 0 || row[name].who == 0 ||
+	    (row[name].who != self && row[name].who != born))
+		return 0;
+	return --row[name].nth == 0;
+}
+
+static int
 fails(enum name name)
 {
-	if (row == NULL || row[name].pid != self || row[name].nth <= 0 ||
-	    --row[name].nth > 0)
+	if (!is_due(name))
 		return 0;
+	errno = row[name].error;
+	return 1;
+}
+
+/* The same of what may be done in part; then *n is 1. */
+static int
+fails_or_short(enum name name, size_t *n)
+{
+	if (!is_due(name))
+		return 0;
+	if (row[name].error == SHORT) {
+		*n = *n > 0;
+		return 0;
+	}
 	errno = row[name].error;
 	return 1;
 }
@@ -54,10 +89,13 @@ fails(enum name name)
 pid_t
 fork(void)
 {
+	int number = row == NULL ? 0 : ++row[FORKS].error;
 	pid_t pid = fails(FORK) ? -1 : REAL(fork)();
 
-	if (pid == 0)
+	if (pid == 0) {
 		self = getpid();
+		born = -number;
+	}
 	return pid;
 }
 
@@ -91,6 +129,18 @@ accept4(int fd, struct sockaddr *restrict sa, socklen_t *restrict len,
 	return fails(ACCEPT) ? -1 : REAL(accept4)(fd, sa, len, flags);
 }
 
+int
+socket(int domain, int type, int protocol)
+{
+	return fails(SOCKET) ? -1 : REAL(socket)(domain, type, protocol);
+}
+
+int
+connect(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	return fails(CONNECT) ? -1 : REAL(connect)(fd, sa, len);
+}
+
 ssize_t
 sendmsg(int fd, const struct msghdr *msg, int flags)
 {
@@ -101,6 +151,18 @@ ssize_t
 recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	return fails(RECVMSG) ? -1 : REAL(recvmsg)(fd, msg, flags);
+}
+
+ssize_t
+send(int fd, const void *p, size_t n, int flags)
+{
+	return fails_or_short(SEND, &n) ? -1 : REAL(send)(fd, p, n, flags);
+}
+
+ssize_t
+recv(int fd, void *p, size_t n, int flags)
+{
+	return fails_or_short(RECV, &n) ? -1 : REAL(recv)(fd, p, n, flags);
 }
 
 void *
@@ -114,7 +176,14 @@ ssize_t
 write(int fd, const void *p, size_t n)
 {
 	/* one octet: libevent tells itself of a signal, which cannot fail */
-	return n > 1 && fails(WRITE) ? -1 : REAL(write)(fd, p, n);
+	return n > 1 && fails_or_short(WRITE, &n) ? -1 : REAL(write)(fd, p,
+	    n);
+}
+
+ssize_t
+read(int fd, void *p, size_t n)
+{
+	return fails_or_short(READ, &n) ? -1 : REAL(read)(fd, p, n);
 }
 
 int
@@ -129,8 +198,62 @@ open(const char *path, int flags, ...)
 	return fails(OPEN) ? -1 : REAL(open)(path, flags, mode);
 }
 
+int
+openat(int dir, const char *path, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	return fails(OPENAT) ? -1 : REAL(openat)(dir, path, flags, mode);
+}
+
+int
+fsync(int fd)
+{
+	return fails(FSYNC) ? -1 : REAL(fsync)(fd);
+}
+
+int
+renameat(int from, const char *a, int to, const char *b)
+{
+	return fails(RENAMEAT) ? -1 : REAL(renameat)(from, a, to, b);
+}
+
+int
+poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	return fails(POLL) ? -1 : REAL(poll)(fds, n, ms);
+}
+
+/* What _FORTIFY_SOURCE makes of them. */
+ssize_t __read_chk(int, void *, size_t, size_t);
+ssize_t __recv_chk(int, void *, size_t, size_t, int);
+int __poll_chk(struct pollfd *, nfds_t, int, size_t);
+
+ssize_t
+__read_chk(int fd, void *p, size_t n, size_t room)
+{
+	return n > room ? (abort(), -1) : read(fd, p, n);
+}
+
+ssize_t
+__recv_chk(int fd, void *p, size_t n, size_t room, int flags)
+{
+	return n > room ? (abort(), -1) : recv(fd, p, n, flags);
+}
+
+int
+__poll_chk(struct pollfd *fds, nfds_t n, int ms, size_t room)
+{
+	return n * sizeof(*fds) > room ? (abort(), -1) : poll(fds, n, ms);
+}
+
 /* dlsym(3) may want memory itself, so glibc's own names are taken here. */
-extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t);
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t),
+    *__libc_realloc(void *, size_t);
 
 void *
 malloc(size_t n)
@@ -142,4 +265,10 @@ void *
 calloc(size_t n, size_t size)
 {
 	return fails(CALLOC) ? NULL : __libc_calloc(n, size);
+}
+
+void *
+realloc(void *p, size_t n)
+{
+	return fails(REALLOC) ? NULL : __libc_realloc(p, n);
 }

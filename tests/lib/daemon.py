@@ -99,7 +99,7 @@ class Daemon:
                     break
                 self.kill()
                 self.launch()
-        raise RuntimeError("the daemon does not listen")
+        raise RuntimeError("the daemon does not listen: %s" % self.log()[-300:])
 
     def launch(self):
         self.reserved = reserve(2)

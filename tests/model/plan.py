@@ -84,10 +84,10 @@ def hard_fault(rng):
 
 
 class Maker:
-    def __init__(self, seed, number, imap_port, tls, vary):
+    def __init__(self, seed, number, imap_port, tls, vary, maildir=False):
         self.rng = random.Random("%s/%d" % (seed, number))
         self.number, self.imap_port, self.tls = number, imap_port, tls
-        self.vary = vary
+        self.vary, self.maildir = vary, maildir
         self.batches = [[]]
         self.contents = {}
         self.rset = self.rng.choice([.1, .9])
@@ -129,7 +129,7 @@ class Maker:
 
     def envelope(self, token, pipelining):
         rng = self.rng
-        sender = b"" if rng.random() < .05 else \
+        sender = b"" if rng.random() < .05 and not self.maildir else \
             b"alice+%s@example.org" % token.encode()
         words = []
         if rng.random() < .2:
@@ -188,7 +188,7 @@ class Maker:
 
     def burl(self, token, message, part, last):
         rng = self.rng
-        uid = len(self.contents) + 1
+        uid = 1000 * self.number + len(self.contents) + 1
         fault = choose(rng, [(80, ""), (5, "no"), (5, "nil"), (5, "half"),
                              (5, "garbage")])
         self.contents[uid] = part, fault

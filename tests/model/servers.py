@@ -3,8 +3,9 @@ script for each session, which remembers what it said about whom."""
 import base64
 import re
 import threading
+import time
 
-from relay import Connection, Relay
+from relay import Connection, Message, Relay
 from script import Script
 
 TOKEN = re.compile(r"s\d+t\d+")
@@ -29,6 +30,10 @@ class ModelConnection(Connection):
     failed = False              # a chunk was refused: so are the others
     hard = False                # something was done that is not SMTP
 
+    def __init__(self, relay, sock, number):
+        super().__init__(relay.first, sock, number)
+        self.parts, self.times = relay.parts, relay.times
+
     def forget(self):
         super().forget()
         self.failed = False
@@ -36,8 +41,11 @@ class ModelConnection(Connection):
     def note(self, argument):
         """MAIL's, or if it has none the first RCPT's."""
         found = TOKEN.search(argument)
-        if not self.token and found:
-            self.token = found.group()
+        if self.token or not found:
+            return
+        self.token = found.group()
+        self.relay = self.parts[int(re.search(r"\d+", self.token).group())]
+        self.script = self.relay.script
 
     def answer(self, step, usual=None, before=None):
         self.relay.local.connection = self
@@ -64,8 +72,9 @@ class ModelConnection(Connection):
             address = re.search("<([^>]*)>", argument).group(1)
             out = plain(step, usual + " " + address, said.append)
             with self.relay.lock:
+                self.times.append(time.monotonic())
                 self.relay.rcpts.setdefault(address, []).append(
-                    said[0] if said else b"")
+                    (self, said[0] if said else b""))
             return out
 
         self.answer = answer
@@ -93,18 +102,14 @@ class ModelConnection(Connection):
         super().end(message)
 
 
-class ModelRelay(Relay):
-    connection = ModelConnection
+class Part(Relay):
+    """What the relay's connections of one session do, and what they did."""
 
-    def __init__(self, directives, **more):
+    def __init__(self, relay, directives):
+        self.script = Script(relay.base + directives)
+        self.pki, self.lock, self.open = relay.pki, relay.lock, relay.open
+        self.on_event = relay.on_event
         self.local = threading.local()
-        self.base = list(directives)
-        self.begin([])
-        super().__init__(directives, **more)
-
-    def begin(self, directives):
-        """The next session's script, and nothing that was before."""
-        self.script = Script(self.base + directives)
         self.counts, self.rcpts = {}, {}
         self.commands, self.messages, self.fired = [], [], []
         self.violations = []
@@ -126,6 +131,48 @@ class ModelRelay(Relay):
     @property
     def was_hard(self):
         return any(f[-1] for f in self.fired)
+
+
+class ModelRelay(Relay):
+    """Of one session at a time all connections are its own; of several, from
+    the first token on."""
+
+    connection = ModelConnection
+
+    def __init__(self, directives, **more):
+        self.base = list(directives)
+        self.times = []         # of all RCPTs
+        super().__init__(directives, **more)
+        self.begin({})
+
+    def begin(self, scripts):
+        """The scripts of the sessions that come now, by their numbers."""
+        if "lmtp" in self.base:
+            scripts = {n: [d.replace("ehlo", "lhlo") for d in script]
+                       for n, script in scripts.items()}
+        self.parts = {n: Part(self, script) for n, script in scripts.items()}
+        self.first = Part(self, []) if len(scripts) != 1 else \
+            list(self.parts.values())[0]
+
+
+class FileMessage(Message):
+    """One that stands in the Maildir; whose it is, the log of the session
+    knows by the Message-ID. The sender is not null."""
+
+    def __init__(self, data, log):
+        super().__init__("", [], "file")
+        own = re.search(rb"(?mi)^message-id:\s*(<[^>\r]*>)", data)
+        line = re.search(r"event=accepted [^\n]*message-id=%s [^\n]*" %
+                         re.escape(own.group(1).decode() if own else "?"), log)
+        said = line.group() if line else ""
+        found = re.search(r"from=(\S*(s\d+t\d+)\S*) rcpts=(\d+)", said)
+        self.data, self.whole, self.completed = data, True, True
+        self.sender = "<%s>" % (found.group(1) if found else "")
+        self.token = found.group(2) if found else "?"
+        self.rcpts = int(found.group(3)) if found else 0
+        self.recipients = None
+        self.link = self
+        self.hard = False
 
 
 class Contents:
