@@ -234,15 +234,18 @@ try_descriptors(void)
 	    (fcntl(frame.fd, F_GETFD) & FD_CLOEXEC), "descriptor", 10,
 	    "fd %d", frame.fd);
 	close(frame.fd);
-	if (ipc_send(pair[0], 5, 0, NULL, 0, fd) == -1)
-		abort();
 	none = rl;
 	none.rlim_cur = 3;
-	setrlimit(RLIMIT_NOFILE, &none);
-	errno = 0;
-	ok(ipc_recv(pair[1], &frame) == -1 && errno == EMFILE &&
-	    frame.fd == -1, "no room", 7, "errno %d", errno);
-	setrlimit(RLIMIT_NOFILE, &rl);
+	/* valgrind keeps that limit for itself */
+	if (getenv("WRAP") == NULL) {
+		if (ipc_send(pair[0], 5, 0, NULL, 0, fd) == -1)
+			abort();
+		setrlimit(RLIMIT_NOFILE, &none);
+		errno = 0;
+		ok(ipc_recv(pair[1], &frame) == -1 && errno == EMFILE &&
+		    frame.fd == -1, "no room", 7, "errno %d", errno);
+		setrlimit(RLIMIT_NOFILE, &rl);
+	}
 	ok(open_fds() == before, "descriptor", 10, "left open");
 	close(fd);
 	close(pair[0]);
@@ -265,6 +268,7 @@ try_full(void)
 	ok(errno == EAGAIN && sent > 0, "full", 4, "errno %d", errno);
 	ok(ipc_send_wait(pair[0], 1, 0, frame.data, 100, -1, 1) == -1 &&
 	    errno == ETIMEDOUT, "full", 4, "errno %d", errno);
+	fflush(stdout);
 	if (fork() == 0) {
 		usleep(20000);
 		while (ipc_recv_wait(pair[1], &frame, 200) == 1)
