@@ -6,12 +6,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from common_driver import (SLOW, Client, House, Relay, begin, end, expect,
                            give_envelope, report, run_parts, skip,
                            talk, wait, write)
 import daemon
+from alone import NameServer, alone
 from daemon import members
 
 BUILD, T = begin("corners")
@@ -208,6 +210,39 @@ USER=alice RELAY=smtp://$at:$1 exec "$2"
         report(True, "... one who comes after them, too")
 
 
+def names():
+    """nexthop.c, addresses.c: relays by name, which a probe resolves and the
+    relay process is told of; it has no way to ask itself."""
+    if sys.argv[1:] != ["alone"]:
+        skip("relays by name", "needs root and unshare(1)")
+        return
+    alone(T)
+    ns = NameServer()
+    ns.records = {("relay.example.net", "A"): ["127.0.0.9", "127.0.0.1"]}
+
+    def row(name, relays, first, *logged):
+        with House(BUILD, T, ["relay " + relays], name=name) as h:
+            c = h.login()
+            c.send(b"MAIL FROM:<alice@example.org>\r\n")
+            got = c.line()
+            talk(c, "QUIT", "221")
+            log = h.daemon.log()
+            report(got.startswith(first) and all(
+                re.search(p, log) for p in logged), name, got, *log.splitlines())
+
+    row("a relay by name, at the second of its addresses",
+        "smtp://relay.example.net:{relay}", "250")
+    report("relay.example.net" in str(ns.asked), "... the name server was asked",
+           ns.asked)
+    row("a relay whose name is not known", "smtp://nowhere.example.net:{relay}",
+        "451 4.4.1", "event=relay-failed relay=smtp://nowhere.example.net:.*"
+        "(not known|No address)")
+    row("... and one behind it that is",
+        "smtp://nowhere.example.net:{relay} smtp://relay.example.net:{relay}",
+        "250", "event=relay-failed relay=smtp://nowhere")
+    ns.stop()
+
+
 def told_twice():
     """lifetime.c: the second SIGTERM ends what the first one lets finish."""
     h = House(BUILD, T, relay=["end silent"], name="told twice")
@@ -316,4 +351,5 @@ def usage():
 if os.environ.get("WRAP"):
     skip("corners", "another program stands before the daemon")
     end()
-run_parts(usage, keys, from_here, state, counts, many_relays, told_twice)
+run_parts(names, usage, keys, from_here, state, counts, many_relays,
+          told_twice)
