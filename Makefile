@@ -113,7 +113,7 @@ lint:
 	tests/style
 
 clean:
-	rm -rf build build-asan build-gcc build-clang build-bsd build-fuzz
+	rm -rf build build-asan build-gcc build-clang build-bsd build-fuzz build-cov build-valgrind
 
 .PHONY: all check demo asan lint clean
 

@@ -152,11 +152,13 @@ ipc_recv(int channel, struct frame *frame)
 	do
 		n = recvmsg(channel, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (n == -1 && errno == EINTR);
-	if (n == -1 && errno == ECONNRESET)
-		return 0;
-	if (n <= 0)
-		return (int)n;
+	if (n == -1)
+		return errno == ECONNRESET ? 0 : -1;
 	whole = take_fd(&msg, &frame->fd);
+	if (n == 0) {	/* the end, or a datagram like it, maybe with one */
+		refuse(frame, 0);
+		return 0;
+	}
 	if ((msg.msg_flags & MSG_TRUNC) || (size_t)n < sizeof(header) ||
 	    header.len != (size_t)n - sizeof(header))
 		return refuse(frame, EPROTO);

@@ -19,7 +19,7 @@ find_salt(const EVP_MD *md, const unsigned char *em, size_t n, int bits,
 {
 	size_t len = (size_t)EVP_MD_size(md), i;
 
-	if (n > PSS_MAX || n < 2 * len + 2 || em[n - 1] != 0xbc ||
+	if (n < 2 * len + 2 || em[n - 1] != 0xbc ||
 	    (em[0] & ~(0xff >> (8 - bits))) != 0 || PKCS1_MGF1(db,
 	    (long)(n - len - 1), em + n - len - 1, (long)len, md) != 0)
 		return NULL;
@@ -37,7 +37,8 @@ static bool
 find_encoding(const RSA *rsa, const unsigned char **em, size_t *n, int *bits)
 {
 	*bits = (RSA_bits(rsa) - 1) % 8;
-	if (*n != (size_t)RSA_size(rsa) || (*bits == 0 && **em != 0))
+	if (*n != (size_t)RSA_size(rsa) || *n > PSS_MAX ||
+	    (*bits == 0 && **em != 0))
 		return false;
 	if (*bits == 0) {
 		(*em)++;

@@ -181,8 +181,9 @@ check_credentials(struct reading *reading, const struct config *c)
 
 	for (route = c->routes; route < c->routes + c->n_routes +
 	    c->n_referrals; route++)
-		if (route->kind == ROUTE_SMTP && !route_is_loopback(route) &&
-		    route->tls == ROUTE_TLS_OFFERED)
+		if (!route_is_loopback(route) &&
+		    (route->tls == ROUTE_TLS_OFFERED ||
+		    route->tls == ROUTE_TLS_NONE))
 			complain(reading, "relay-credentials: %s is not "
 			    "verified, smtps:// or smtp+starttls:// is "
 			    "needed", route->url);

@@ -79,6 +79,10 @@ read_senders_file(struct config *c, const char *path)
 		if (wrong == NULL)
 			wrong = add_sender(c, &line);
 	}
+	if (wrong == NULL && ferror(f)) {
+		number++;
+		wrong = strerror(errno);
+	}
 	free(text);
 	fclose(f);
 	if (wrong == NULL)

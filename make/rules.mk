@@ -16,6 +16,7 @@ include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/priv/priv.mk
 include bench/bench.mk
+include tests/coverage/coverage.mk
 
 -include $(DAEMON:%.o=$(BUILD)/%.d) $(IMAPFETCH:%.o=$(BUILD)/%.d) \
 	$(INTROSPECT:%.o=$(BUILD)/%.d) $(CHECKCERT:%.o=$(BUILD)/%.d)

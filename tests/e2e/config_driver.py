@@ -231,6 +231,7 @@ def bad_values():
     report(status == 78 and len(err) == 1 and re.search(
         "relay-pin: smtp://mail.example.net is not compared", err[0]),
         "refused: a pin for a relay that is not verified", *err)
+    whole()
     refuses("relay-auth token", "needs relay-credentials",
             name="a token, but no credentials")
     refuses("relay-referrals " + " ".join("h%d" % i for i in range(8)),
@@ -238,6 +239,45 @@ def bad_values():
     lines = ["imap imaps://h%d passthrough" % i for i in range(8)]
     refuses("imap imaps://h9 passthrough", "(too many|8)", *lines,
             name="9 IMAP servers")
+
+
+def whole():
+    """What only several lines together show, told of the last."""
+    def row(name, why, *lines):
+        words = {line.split(" ")[0] for line in lines}
+        status, _, err = run([v for k, v in GOOD.items() if k not in words] +
+                             list(lines))
+        report(status == 78 and len(err) == 1 and re.search(why, err[0]),
+               "refused: " + name, "status %s" % status, *err)
+
+    login = "relay-credentials %s/login" % T
+    for url in ("smtp://mail.example.net", "smtp://192.0.2.1:587",
+                "lmtp://mail.example.net:24"):
+        row("a password to " + url, "relay-credentials: %s is not verified, "
+            r"smtps:// or smtp\+starttls://" % url, "relay " + url, login)
+    row("a password to the second relay",
+        "relay-credentials: smtp://b.example.net is not",
+        "relay smtps://a.example.net smtp://b.example.net", login)
+    row("a password to a referral", "relay-credentials: smtp://b.example.net",
+        "relay smtp://127.0.0.1", "relay-referrals b.example.net", login)
+    one = "sockets of all lmtp:///path must be in one directory"
+    row("sockets in two directories", one,
+        "relay lmtp:///run/a/lmtp lmtp:///run/b/lmtp")
+    row("a socket in a directory below", one,
+        "relay lmtp:///run/lmtp lmtp:///run/b/lmtp")
+    takes("relay lmtp:///run/lmtp lmtp:///run/other smtp://127.0.0.1",
+          name="sockets in one directory")
+    row("referrals of a Maildir", "relay-referrals: the first relay must be "
+        "reached by SMTP", "relay maildir://%s/dir" % T,
+        "relay-referrals b.example.net")
+    row("17 certificates", "too many certificates",
+        *17 * [GOOD["certificate"]])
+    refuses("relay-referrals " + " ".join("h%d" % i for i in range(9)),
+            "too many hosts", name="9 referrals")
+    refuses("relay-pin " + 9 * (" sha256:" + 64 * "0"), "too many digests",
+            name="9 pins")
+    refuses("senders " + T + "/dir", "directory",
+            name="senders file, a directory")
 
 
 def words_of_source():

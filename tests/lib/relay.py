@@ -213,6 +213,9 @@ class Connection(threading.Thread):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         name = os.path.join(self.relay.pki, self.script.certificate)
         context.load_cert_chain(name + ".pem", name + ".key")
+        if any("EXTERNAL" in k for k in self.script.keywords):
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_verify_locations(os.path.join(self.relay.pki, "ca.pem"))
         self.sock = context.wrap_socket(self.sock, server_side=True)
         with self.relay.lock:
             self.relay.open[self.number] = self.sock
@@ -376,7 +379,10 @@ class Connection(threading.Thread):
 
     def do_auth(self, argument):
         mechanism, _, response = argument.partition(" ")
-        if mechanism.upper() == "PLAIN":
+        if mechanism.upper() == "EXTERNAL":
+            shown = self.sock.getpeercert() if self.secure else None
+            got = (dict(shown["subject"][-1])["commonName"],) if shown else None
+        elif mechanism.upper() == "PLAIN":
             response = response or self.challenge("")
             got = tuple(base64.b64decode(response).decode("latin-1").split("\0")[1:])
         else:

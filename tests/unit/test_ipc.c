@@ -2,7 +2,10 @@
  * base/ipc.c: payloads, and frames as a hostile sender can make them;
  * order.c: what the monitor tells a relay, there and back.
  */
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,13 +153,16 @@ try_frames(void)
 		unsigned char octets[16];
 		size_t n;
 		unsigned fds;
-		int want;	/* of ipc_recv; -1: EPROTO */
+		int want;	/* of ipc_recv; -1: EPROTO, 0: the end */
 	} frames[] = {
 	{ { 1, 0, 0, 0, 0, 0, 0, 0 }, 8, 0, 1 },
 	{ { 1, 0, 0, 0, 0, 0, 0, 0 }, 8, 1, 1 },
 	{ { 1, 0, 0, 0, 2, 0, 0, 0, 7, 7 }, 10, 0, 1 },
 	{ { 1, 0, 0, 0, 0, 0, 0, 0 }, 8, 2, -1 },
 	{ { 1, 0, 0, 0, 0, 0, 0, 0 }, 8, 8, -1 },
+	{ { 0 }, 0, 0, 0 },
+	{ { 0 }, 0, 1, 0 },
+	{ { 0 }, 0, 2, 0 },
 	{ { 1 }, 1, 0, -1 },
 	{ { 1 }, 1, 1, -1 },
 	{ { 1, 0, 0, 0, 0, 0, 0 }, 7, 0, -1 },
@@ -180,7 +186,7 @@ try_frames(void)
 		    frames[i].fds);
 		errno = 0;
 		got = ipc_recv(pair[1], &frame);
-		ok(got == frames[i].want && (got == 1 || errno == EPROTO),
+		ok(got == frames[i].want && (got != -1 || errno == EPROTO),
 		    name, strlen(name), "%d, errno %d", got, errno);
 		if (got == 1) {
 			ok(frame.type == 1 && frame.len == frames[i].n - 8 &&
@@ -204,6 +210,84 @@ try_frames(void)
 	    "larger", 6, "sent");
 	close(pair[0]);
 	ok(ipc_recv(pair[1], &frame) == 0, "closed", 6, "errno %d", errno);
+	close(pair[1]);
+}
+
+/* A descriptor arrives as itself, or not at all where there is no room. */
+static void
+try_descriptors(void)
+{
+	static struct frame frame;
+	struct rlimit rl, none;
+	struct stat sent, came;
+	int pair[2], fd = open("/dev/null", O_RDONLY);
+	unsigned before;
+
+	if (ipc_pair(pair) == -1 || fd == -1 || fstat(fd, &sent) == -1 ||
+	    getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		abort();
+	before = open_fds();
+	ok(ipc_send(pair[0], 5, 0, "x", 1, fd) == 0 &&
+	    ipc_recv_wait(pair[1], &frame, 1000) == 1 && frame.type == 5 &&
+	    frame.len == 1 && frame.fd != -1 &&
+	    fstat(frame.fd, &came) == 0 && came.st_rdev == sent.st_rdev &&
+	    (fcntl(frame.fd, F_GETFD) & FD_CLOEXEC), "descriptor", 10,
+	    "fd %d", frame.fd);
+	close(frame.fd);
+	none = rl;
+	none.rlim_cur = 3;
+	/* valgrind keeps that limit for itself */
+	if (getenv("WRAP") == NULL) {
+		if (ipc_send(pair[0], 5, 0, NULL, 0, fd) == -1)
+			abort();
+		setrlimit(RLIMIT_NOFILE, &none);
+		errno = 0;
+		ok(ipc_recv(pair[1], &frame) == -1 && errno == EMFILE &&
+		    frame.fd == -1, "no room", 7, "errno %d", errno);
+		setrlimit(RLIMIT_NOFILE, &rl);
+	}
+	ok(open_fds() == before, "descriptor", 10, "left open");
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* A channel that is full, in vain and not; one whose other end is gone. */
+static void
+try_full(void)
+{
+	static struct frame frame;
+	int pair[2], size = 4096;
+	unsigned sent = 0, got = 0;
+
+	if (ipc_pair(pair) == -1 || fcntl(pair[0], F_SETFL, O_NONBLOCK) == -1)
+		abort();
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	while (ipc_send(pair[0], 1, 0, frame.data, 100, -1) == 0)
+		sent++;
+	ok(errno == EAGAIN && sent > 0, "full", 4, "errno %d", errno);
+	ok(ipc_send_wait(pair[0], 1, 0, frame.data, 100, -1, 1) == -1 &&
+	    errno == ETIMEDOUT, "full", 4, "errno %d", errno);
+	fflush(stdout);
+	if (fork() == 0) {
+		usleep(20000);
+		while (ipc_recv_wait(pair[1], &frame, 200) == 1)
+			got++;
+		_exit(got == sent + 1 ? 0 : 1);
+	}
+	ok(ipc_send_wait(pair[0], 1, 0, frame.data, 100, -1, 5000) == 0,
+	    "room again", 10, "errno %d", errno);
+	wait(&size);
+	ok(size == 0, "room again", 10, "not all came");
+	close(pair[1]);
+	ok(ipc_send_wait(pair[0], 1, 0, NULL, 0, -1, 1000) == -1 &&
+	    errno == EPIPE, "gone", 4, "errno %d", errno);
+	close(pair[0]);
+	/* closed with something unread in it: still the end, no error */
+	if (ipc_pair(pair) == -1 || ipc_send(pair[1], 1, 0, NULL, 0, -1) == -1)
+		abort();
+	close(pair[0]);
+	ok(ipc_recv(pair[1], &frame) == 0, "reset", 5, "errno %d", errno);
 	close(pair[1]);
 }
 
@@ -302,6 +386,10 @@ main(void)
 	try_strings();
 	table("ipc: frames");
 	try_frames();
+	table("ipc: descriptors");
+	try_descriptors();
+	table("ipc: full channels");
+	try_full();
 	table("order");
 	try_order();
 	return tables_done();

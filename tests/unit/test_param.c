@@ -412,6 +412,46 @@ try_xtext_octets(void)
 	}
 }
 
+/* There and back (RFC 3461 4) */
+static void
+try_xtext_encode(void)
+{
+	static const struct {
+		const char *in, *out;
+	} texts[] = {
+		{ "", "" }, { "a", "a" }, { "a@b.c", "a@b.c" },
+		{ "+", "+2B" }, { "a=b+c", "a+3Db+2Bc" }, { " ", "+20" },
+		{ "!~", "!~" }, { "\177", "+7F" }, { "\r\n", "+0D+0A" },
+		{ "j\303\266", "j+C3+B6" }, { "\377", "+FF" },
+	};
+	char buf[32], back[32];
+	size_t i, n, size;
+
+	for (i = 0; i < COUNT(texts); i++) {
+		const char *in = texts[i].in;
+
+		n = strlen(texts[i].out);
+		ok(xtext_encode(in, buf, sizeof(buf)), in, strlen(in),
+		    "no room");
+		ok_string(in, buf, texts[i].out);
+		for (size = 0; size <= n; size++) {
+			char *small = malloc(size + (size == 0));
+
+			ok(!xtext_encode(in, small, size), in, strlen(in),
+			    "in %zu octets", size);
+			free(small);
+		}
+		/* controls are not let back in */
+		if (xtext_is_valid(buf, n)) {
+			ok(xtext_decode(buf, n, back, strlen(in) + 1), buf,
+			    n, "no way back");
+			ok_string(buf, back, in);
+			ok(!xtext_decode(buf, n, back, strlen(in)) ||
+			    *in == '\0', buf, n, "no room is needed");
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -427,5 +467,7 @@ main(void)
 	try_huge_sizes();
 	table("param: xtext");
 	try_xtext_octets();
+	table("param: xtext encoded");
+	try_xtext_encode();
 	return tables_done();
 }

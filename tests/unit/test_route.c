@@ -129,6 +129,52 @@ compare(size_t i, const struct route *route)
 	ok(route_is_loopback(route) == rows[i].loopback, url, n, "loopback");
 }
 
+#define U	"smtp://h "
+#define FOUR	U U U U
+
+static const struct {
+	const char *urls;
+	size_t n;		/* 0: refused */
+	const char *last;	/* host of the last */
+} lists[] = {
+{ "smtp://a", 1, "a" },
+{ " smtp://a ", 1, "a" },
+{ "smtp://a  smtps://b:1", 2, "b" },
+{ FOUR "smtp://z", 5, "z" },
+{ FOUR U U U "smtp://z", 8, "z" },
+{ "smtp://" L255, 1, L255 },
+{ FOUR FOUR "smtp://z", 0, NULL },
+{ "", 0, NULL },
+{ "   ", 0, NULL },
+{ "smtp://a,smtp://b", 0, NULL },
+{ "smtp://a\tsmtp://b", 0, NULL },
+{ "smtp://a h", 0, NULL },
+{ "h smtp://a", 0, NULL },
+{ "lmtp:///run/x", 0, NULL },
+{ "smtp://a maildir:///x", 0, NULL },
+{ "smtp://" L255 HUNDRED, 0, NULL },
+};
+
+static void
+try_lists(void)
+{
+	struct route routes[8];
+	const char *why;
+	size_t i, n;
+
+	for (i = 0; i < COUNT(lists); i++) {
+		char *urls = copy_of(lists[i].urls,
+		    strlen(lists[i].urls) + 1);
+
+		why = route_parse_list(urls, routes, COUNT(routes), &n);
+		if (ok((why == NULL) == (lists[i].n > 0), urls, strlen(urls),
+		    "%s", why == NULL ? "accepted" : why) && why == NULL &&
+		    ok(n == lists[i].n, urls, strlen(urls), "%zu routes", n))
+			ok_string(urls, routes[n - 1].host, lists[i].last);
+		free(urls);
+	}
+}
+
 int
 main(void)
 {
@@ -147,5 +193,7 @@ main(void)
 			compare(i, &route);
 		free(url);
 	}
+	table("route: lists");
+	try_lists();
 	return tables_done();
 }

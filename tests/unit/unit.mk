@@ -4,7 +4,7 @@
 
 UNIT_SRC = $(wildcard tests/unit/test_*.c)
 UNIT	= $(UNIT_SRC:tests/unit/test_%.c=%)
-UNIT_OBJ = $(PURE) $(PURE_IMAP) order.o helpers/fd3.o helpers/reply.o helpers/introspection.o \
+UNIT_OBJ = $(PURE) $(PURE_IMAP) base/pss.o order.o helpers/fd3.o helpers/reply.o helpers/introspection.o \
 	imap/answer.o
 
 units: $(UNIT:%=$(BUILD)/tests/%)
@@ -20,6 +20,7 @@ $(BUILD)/tests/%: tests/unit/test_%.c $(BUILD)/tests/pure.a
 	$(LINK) -o $@ $@.o $(BUILD)/tests/pure.a $(UNIT_LIBS)
 
 $(BUILD)/tests/introspection: UNIT_LIBS = `pkg-config --libs jansson`
+$(BUILD)/tests/pss: UNIT_LIBS = `pkg-config --libs libcrypto`
 
 .PHONY: units
 
