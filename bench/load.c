@@ -164,12 +164,12 @@ static bool
 arrived(const struct tally *before, struct tally *after)
 {
 	struct timespec nap = { 0, 5000000 };
-	double end = now() + options.patience;
+	double deadline = now() + options.patience;
 
 	for (;;) {
 		*after = ask_sink();
 		if (after->messages - before->messages >= sent.messages ||
-		    now() > end)
+		    now() > deadline)
 			break;
 		nanosleep(&nap, NULL);
 	}
