@@ -254,10 +254,10 @@ def nmap():
              "+smtp-commands,+smtp-open-relay,+smtp-enum-users,+smtp-vuln-cve2010-4344,"
              "+smtp-vuln-cve2011-1720,+smtp-vuln-cve2011-1764", "127.0.0.1"],
             capture_output=True, text=True, timeout=60 * SLOW).stdout
-        report("smtp-commands: mail.example.org" in got and
-               "VULNERABLE" not in got.replace("NOT VULNERABLE", "") and
-               "open relay" not in got.replace("doesn't seem to be an open relay", "")
-               and "  RCPT, " not in got, "nmap: no open relay, no user, no flaw", got)
+        report("smtp-open-relay: Server isn't an open relay" in got and
+               "Couldn't perform user enumeration, authentication needed" in got and
+               "VULNERABLE" not in got.replace("NOT VULNERABLE", ""),
+               "nmap: no open relay, no user, no flaw", got)
 
 
 at_once(crowd, enumeration, server_names, nmap)
