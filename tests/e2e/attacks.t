@@ -10,7 +10,6 @@ if [ -z "${SECTIONS:-}" ]; then
 	at_once attacks_%s.py crowd
 	names=$(grep '^|' "$here/../../doc/attacks.md" |
 		grep -o '`smtp/[^`]*`' | tr -d '`' | cut -d/ -f2 | sort -u)
-	# shellcheck disable=SC2086
 	CONNECT=starttls "$here/../run-dialogues" $names |
 		sed 's,^\(ok\|not ok\) - smtp/,\1 - over STARTTLS: ,'
 fi
