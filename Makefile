@@ -17,7 +17,11 @@ FENCE	= sandbox/linux.o sandbox/landlock.o sandbox/seccomp.o
 WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 \
 	-Wno-unused-result
-HARDEN	= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+# where indirect branches may go, and no jump over the stack's guard page
+MARKS	= `case $$($(CC) -dumpmachine) in \
+	x86_64*) echo -fcf-protection -fstack-clash-protection;; \
+	aarch64*) echo -mbranch-protection=standard;; esac`
+HARDEN	= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE $(MARKS)
 LDHARDEN = -pie -Wl,-z,relro,-z,now
 PKG	= libtls libssl libcrypto libbsd-overlay libevent_core libseccomp
 PKG_CFLAGS = `pkg-config --cflags $(PKG)`
@@ -112,10 +116,15 @@ lint:
 	env -u MAKEFLAGS -u MFLAGS bmake -s BUILD=build-bsd CFLAGS='-O2 -Werror'
 	tests/style
 
+# gcc -fanalyzer, clang-tidy, cppcheck, shellcheck, pyflakes: half a minute for
+# each processor
+analyse:
+	tests/analyse $(CPPFLAGS_ALL) $(PKG_CFLAGS) `pkg-config --cflags libcurl jansson`
+
 clean:
 	rm -rf build build-asan build-gcc build-clang build-bsd build-fuzz build-cov build-valgrind
 
-.PHONY: all check demo asan lint clean
+.PHONY: all check demo asan lint analyse clean
 
 include make/install.mk
 # rules.mk, for BSD make rules-bsd.mk: GNU make finds this variable empty

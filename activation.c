@@ -43,7 +43,7 @@ is_listening(int fd)
 static bool
 is_port_465(int fd)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(ss);
 	uint16_t port = 0;
 
@@ -120,12 +120,11 @@ take_stdin(struct socket_set *set, bool tls)
 		return;
 	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (fd == -1 || null == -1)
+	if (fd == -1 || null == -1 || dup2(null, STDIN_FILENO) == -1 ||
+	    dup2(null, STDOUT_FILENO) == -1)
 		_exit(111);
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
-	if (is_socket(STDERR_FILENO))
-		dup2(null, STDERR_FILENO);
+	if (is_socket(STDERR_FILENO) && dup2(null, STDERR_FILENO) == -1)
+		_exit(111);
 	close(null);
 	take(set, fd, "", tls);
 	set->from_system = true;

@@ -295,7 +295,7 @@ broker_relay_born(uint32_t ticket, pid_t pid, int channel)
 }
 
 void
-broker_probed(struct relay_set *set)
+broker_probed(const struct relay_set *set)
 {
 	struct client *client, *next;
 

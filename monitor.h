@@ -143,7 +143,7 @@ void broker_give_relay(struct client *);
 bool broker_send_keypair(const struct relay_set *, int relay);
 void broker_forget(struct client *);
 /* The probe of these relays has ended, or takes too long to be waited for. */
-void broker_probed(struct relay_set *);
+void broker_probed(const struct relay_set *);
 /* Has a process forked; returns its ticket. */
 uint32_t broker_fork(enum role);
 /* The nursery has forked one; channel -1: it could not. */

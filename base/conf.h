@@ -21,7 +21,7 @@ struct conf_line {
 };
 
 /* Parts a line; NULL, or what is wrong with it. */
-const char *conf_split(const char *line, size_t n, struct conf_line *);
+const char *conf_split(const char *p, size_t n, struct conf_line *line);
 
 /* Values; false if it is none. */
 bool conf_number(const char *, uint64_t max, uint64_t *);

@@ -42,11 +42,11 @@ __attribute__((format(printf, 2, 3)))
 static void
 put(struct client *c, const char *fmt, ...)
 {
-	size_t room = sizeof(c->out) - c->out_len;
+	size_t left = sizeof(c->out) - c->out_len;
 	va_list ap;
 
 	va_start(ap, fmt);
-	c->out_len += (size_t)vsnprintf(c->out + c->out_len, room, fmt, ap);
+	c->out_len += (size_t)vsnprintf(c->out + c->out_len, left, fmt, ap);
 	va_end(ap);
 }
 

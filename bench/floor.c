@@ -430,7 +430,9 @@ main(int argc, char **argv)
 				continue;
 			fd = accept(p[i].fd, NULL, NULL);
 			starttls = i == 0;
-			if (fd != -1 && fork() == 0) {
+			if (fd == -1)
+				continue;
+			if (fork() == 0) {
 				close(p[0].fd);
 				close(p[1].fd);
 				signal(SIGCHLD, SIG_DFL);

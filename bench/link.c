@@ -83,7 +83,9 @@ accept_pair(int listener)
 
 	for (i = 0; i < PAIRS && pairs[i].used; i++)
 		;
-	if (fd == -1 || i == PAIRS) {
+	if (fd == -1)
+		return;
+	if (i == PAIRS) {
 		close(fd);
 		return;
 	}

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -215,12 +216,12 @@ service_name_ok(const char *s)
 static bool
 service_exists(const char *service)
 {
-	char path[sizeof(PAM_DIR) + SERVICE_MAX] = PAM_DIR;
+	char path[sizeof(PAM_DIR) + SERVICE_MAX];
 	const char *why = NULL;
 	struct stat st;
 	int fd;
 
-	strcat(path, service);
+	(void)snprintf(path, sizeof(path), "%s%s", PAM_DIR, service);
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		why = strerror(errno);
@@ -271,9 +272,8 @@ main(int argc, char *argv[])
 	if ((status = fd3_get(&message, PROGRAM)) != CP_RIGHT)
 		return status;
 	status = check(service, &message, &user);
-	if (status != CP_RIGHT)
-		return status;
-	status = run_next(PROGRAM, argv[0], user, argv + optind);
+	if (status == CP_RIGHT)
+		status = run_next(PROGRAM, argv[0], user, argv + optind);
 	free(user);
 	return status;
 }

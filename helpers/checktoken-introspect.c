@@ -305,6 +305,6 @@ main(int argc, char *argv[])
 	status = check(&message, user);
 	curl_global_cleanup();
 	(void)signal(SIGPIPE, SIG_DFL);
-	return status == CP_RIGHT ? run_next(PROGRAM, argv[0], user,
-	    argv + i + 2) : status;
+	return (int)(status == CP_RIGHT ? run_next(PROGRAM, argv[0], user,
+	    argv + i + 2) : status);
 }

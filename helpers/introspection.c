@@ -146,7 +146,7 @@ find_user(const json_t *answer, const struct introspection *want,
 		*why = "the token is not that of the login given";
 		return CP_WRONG;
 	}
-	strcpy(user, s);
+	memcpy(user, s, strlen(s) + 1);
 	return CP_RIGHT;
 }
 

@@ -272,8 +272,8 @@ skip_to_mailbox(struct text *t, struct address_list *list)
 		} else if (list->in_group && at(t, ';')) {
 			t->p++;
 			list->in_group = false;
-			return skip_cfws(t) && at_end_of_address(t, false) &&
-			    skip_to_mailbox(t, list);
+			if (!skip_cfws(t) || !at_end_of_address(t, false))
+				return false;
 		} else {
 			return true;
 		}
@@ -337,8 +337,8 @@ address_next(const char **p, const char *end, char address[ADDRESS_MAX + 1])
 bool
 address_is_qualified(const struct mailbox *mailbox)
 {
-	const char *at = strrchr(mailbox->address, '@');
+	const char *sign = strrchr(mailbox->address, '@');
 
-	return mailbox->has_domain && at != NULL &&
-	    (at[1] == '[' || strchr(at, '.') != NULL);
+	return mailbox->has_domain && sign != NULL &&
+	    (sign[1] == '[' || strchr(sign, '.') != NULL);
 }

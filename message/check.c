@@ -76,13 +76,14 @@ check_authors(const char *header, size_t len, const char *name,
 		if (!author->utf8 && has_utf8(mailbox.address))
 			break;
 		if (!is_allowed(author, &mailbox)) {
-			strcpy(what, mailbox.address);
+			memcpy(what, mailbox.address,
+			    strlen(mailbox.address) + 1);
 			return CHECK_NOT_ALLOWED;
 		}
 	}
 	if (status == ADDRESS_END && *count > 0)
 		return CHECK_OK;
-	strcpy(what, name);
+	memcpy(what, name, strlen(name) + 1);
 	return CHECK_MALFORMED;
 }
 
@@ -96,7 +97,7 @@ check_sender(const char *header, size_t len, const char *name,
 
 	if (status != CHECK_OK || *count <= 1)
 		return status;
-	strcpy(what, name);
+	memcpy(what, name, strlen(name) + 1);
 	return CHECK_MALFORMED;
 }
 
@@ -207,7 +208,7 @@ choose_sender(const char *header, size_t len, const struct author *author,
 	while (mailbox_next(&list, &mailbox) == ADDRESS_ONE) {
 		whole_address(&mailbox, author->domain, whole);
 		if (sender[0] == '\0' || strcasecmp(whole, own) == 0)
-			strcpy(sender, whole);
+			memcpy(sender, whole, strlen(whole) + 1);
 		if (strcasecmp(whole, own) == 0)
 			return CHECK_OK;
 	}

@@ -45,8 +45,8 @@ login_matches(const char *user, const char *domain, const char *address)
 	if (strchr(user, '@') == NULL) {
 		if (domain[0] == '\0')
 			return false;
-		strcat(own, "@");
-		strcat(own, domain);
+		own[n++] = '@';
+		memcpy(own + n, domain, strlen(domain) + 1);
 	}
 	return matches(own, strlen(own), address);
 }

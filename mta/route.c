@@ -92,7 +92,7 @@ route_parse(const char *url, struct route *route)
 		    "maildir:///path";
 	if (strlen(url) >= sizeof(route->url))
 		return "the URL is too long";
-	strcpy(route->url, url);
+	memcpy(route->url, url, strlen(url) + 1);
 	route->kind = scheme->kind;
 	route->tls = scheme->tls;
 	route->port = scheme->port;

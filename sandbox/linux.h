@@ -20,6 +20,6 @@ void seccomp_make_imapfetch(void);	/* needs a file for a moment */
 void seccomp_imapfetch(void);
 void seccomp_make_certificate(void);	/* the same */
 void seccomp_certificate(void);
-void seccomp_no_exec(const char *role);
+void seccomp_no_exec(const char *name);
 
 #endif

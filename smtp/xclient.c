@@ -53,7 +53,7 @@ read_helo(const char *v, struct xclient *x)
 {
 	if (!helo_is_valid(v, strlen(v)) || strlen(v) >= sizeof(x->helo))
 		return false;
-	strcpy(x->helo, v);
+	memcpy(x->helo, v, strlen(v) + 1);
 	return true;
 }
 

@@ -16,7 +16,9 @@ sink=$1 plain=$2 lossy=$3 altering=$4 refusing=$5 port=$6 tlsport=$7 long=$8
 # tool NAME ARGUMENT ...: until the end of this test
 tool() {
 	tool_port=$2
-	"$tools/$@" >"$T/$1.$2.out" 2>&1 &
+	tool_name=$1
+	shift
+	"$tools/$tool_name" "$@" >"$T/$tool_name.$1.out" 2>&1 &
 	daemons="$daemons $!"
 	wait_for 5 listens "${tool_port#port=}"
 }

@@ -5,7 +5,6 @@ import re
 import shutil
 import statistics
 import subprocess
-import time
 
 from common_driver import (SLOW, House, Unexpected, begin, children, end,
                            expect, leave, reply, report, say, skip, talk,

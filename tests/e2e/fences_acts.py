@@ -2,7 +2,6 @@
 the fence is and succeed where it has been left out."""
 import contextlib
 import os
-import re
 import socket
 import sys
 

@@ -55,6 +55,7 @@ else
 	sed 's/^/# /' "$T/lintian"
 fi
 cp "$deb"/smtpsubmitd_*.deb "$T/smtpsubmitd.deb"
+"$top/tests/e2e/hardening.t" "$T/smtpsubmitd.deb"
 for phase in first boot; do
 	[ "$phase" != boot ] || "$LAB" reboot "$T/lab" || {
 		echo "not ok - system: boots again"

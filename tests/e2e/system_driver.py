@@ -1,6 +1,5 @@
 """The rows of system.t. Each section is a function; `first` is what happens
 from the installation on, `boot` what does after a reboot."""
-import glob
 import os
 import random
 import re
@@ -13,9 +12,9 @@ import threading
 import time
 
 from system_lab import (
-    CA, CONF, CREDENTIALS, HERE, LAB, MAILDIR, SOCKETS, T, TREE, UNIT,
+    CA, CONF, CREDENTIALS, HERE, LAB, SOCKETS, T, TREE, UNIT,
     Unexpected, body, certificate_of, check, configure, delivered, dial,
-    expect, files, finish, give_envelope, half_sent, journal, lab, leave,
+    files, finish, give_envelope, half_sent, journal, leave,
     listed, login, main_pid, must, now, pki, processes, put, reload, report,
     run, send, show, start, state, talk, wait, write)
 

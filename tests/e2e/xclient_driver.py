@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 from common_driver import (SLOW, Client, at_end, begin, daemon, expect,
-                           give_envelope, leave, report, run_parts, say, skip,
+                           give_envelope, leave, run_parts, say, skip,
                            talk, wait, write)
 from robust_case import Place, requirement
 

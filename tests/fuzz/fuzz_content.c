@@ -92,11 +92,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct result whole, cut;
 	size_t room, i, n;
 
+	MUST(joined != NULL);
 	if (size < 1) {
 		free(joined);
 		return 0;
 	}
-	room = 2 + data[0] % 64;
+	room = 2 + data[0] % 64U;
 	for (i = 1, n = 0; i < size; i++)
 		if (data[i] != 0xff)
 			joined[n++] = data[i];

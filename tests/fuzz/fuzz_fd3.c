@@ -30,6 +30,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(m.password[0] != '\0');
 	MUST(m.password + strlen(m.password) + 1 < end);
 	MUST(memchr(m.password + strlen(m.password) + 1, '\0', (size_t)(end -
-	    m.password - strlen(m.password) - 1)) != NULL);
+	    m.password) - strlen(m.password) - 1) != NULL);
 	return 0;
 }

@@ -71,8 +71,10 @@ step(struct trace *t, struct imap_answer *a, struct imap_event *event)
 	} else {
 		t->over = true;
 		mix(t, a->condition);
-		mix(t, a->found | a->nil << 1 | a->equal << 2 |
-		    a->has_urlauth << 3);
+		mix(t, a->found);
+		mix(t, a->nil);
+		mix(t, a->equal);
+		mix(t, a->has_urlauth);
 		mix(t, a->uidvalidity);
 		if (step == STEP_BAD && a->why == NULL)
 			abort();

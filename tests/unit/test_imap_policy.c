@@ -127,7 +127,7 @@ try_decision(const char *letters, const char *text, const char *wanted)
 	struct imap_choice choice;
 	struct imap_url url;
 	enum fetch_verdict v;
-	const char *why;
+	const char *why = "";
 	char got[64];
 	size_t n = configure(accounts, letters);
 

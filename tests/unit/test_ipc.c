@@ -308,7 +308,7 @@ fill_order(struct order *order)
 	memset(order->relay_user, 'r', sizeof(order->relay_user) - 1);
 	memset(order->relay_password, 'p', sizeof(order->relay_password) - 1);
 	for (i = 0; i < ROUTES_MAX; i++) {
-		order->addresses[i].n = i % (ADDRESSES_MAX + 1);
+		order->addresses[i].n = (unsigned)i % (ADDRESSES_MAX + 1);
 		for (k = 0; k < order->addresses[i].n; k++) {
 			memset(&order->addresses[i].ss[k], (int)(i + k), 28);
 			order->addresses[i].len[k] = 28;

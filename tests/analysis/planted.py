@@ -1,0 +1,2 @@
+# Imports what it does not use, which tests/analysis/known expects.
+import os

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Uses what nobody sets, which tests/analysis/known expects.
+echo "$planted"
