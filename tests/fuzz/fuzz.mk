@@ -16,6 +16,8 @@ FUZZ_FLAGS = -max_total_time=$(T) -timeout=10 -rss_limit_mb=1024 \
 
 fuzz: $(FUZZ:%=fuzz-%)
 
+fuzz-programs: $(FUZZ:%=$(FUZZ_BUILD)/fuzz_%)
+
 $(FUZZ:%=fuzz-%): fuzz-%: $(FUZZ_BUILD)/fuzz_%
 	@mkdir -p $(FUZZ_BUILD)/corpus/$* tests/fuzz/corpus/$*
 	$< $(FUZZ_FLAGS) \
@@ -39,7 +41,7 @@ $(FUZZ_BUILD)/%.o: %.c
 	$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined $(PKG_CFLAGS) \
 	    -MMD -c -o $@ $<
 
-.PHONY: fuzz $(FUZZ:%=fuzz-%)
+.PHONY: fuzz fuzz-programs $(FUZZ:%=fuzz-%)
 .SECONDARY: $(FUZZ:%=$(FUZZ_BUILD)/fuzz_%)
 
 -include $(FUZZ_OBJ:%.o=$(FUZZ_BUILD)/%.d)
