@@ -34,6 +34,41 @@ $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/pure.a
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(PKG_CFLAGS) -o $@ $< \
 	    $(FUZZ_BUILD)/pure.a $(FUZZ_LIBS)
 
+# whole roles: their files are built with what is in role.h, see there
+ROLE_SESSION = session.o arrival.o errands.o base/log.o
+ROLE_RELAY = relay.o nexthop.o envelope.o parameters.o pending.o transfer.o \
+	mta/client.o mta/hello.o mta/login.o mta/body.o base/log.o
+ROLE_CC	= $(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined $(PKG_CFLAGS)
+
+$(FUZZ_BUILD)/fuzz_session: tests/fuzz/fuzz_session.c $(FUZZ_BUILD)/pure.a \
+	    $(FUZZ_BUILD)/role/edges $(ROLE_SESSION:%=$(FUZZ_BUILD)/role/%)
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(PKG_CFLAGS) -o $@ $< \
+	    $(FUZZ_BUILD)/role/role.o $(FUZZ_BUILD)/role/first.o \
+	    $(ROLE_SESSION:%=$(FUZZ_BUILD)/role/%) \
+	    $(FUZZ_BUILD)/role/last.o $(FUZZ_BUILD)/pure.a \
+	    `pkg-config --libs libbsd-overlay`
+
+$(FUZZ_BUILD)/fuzz_relay: tests/fuzz/fuzz_relay.c $(FUZZ_BUILD)/pure.a \
+	    $(FUZZ_BUILD)/role/edges $(ROLE_RELAY:%=$(FUZZ_BUILD)/role/%)
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(PKG_CFLAGS) -o $@ $< \
+	    $(FUZZ_BUILD)/role/role.o $(FUZZ_BUILD)/role/first.o \
+	    $(ROLE_RELAY:%=$(FUZZ_BUILD)/role/%) \
+	    $(FUZZ_BUILD)/role/last.o $(FUZZ_BUILD)/pure.a \
+	    `pkg-config --libs libbsd-overlay`
+
+$(FUZZ_BUILD)/role/edges: tests/fuzz/role.c tests/fuzz/role_edge.c \
+	    tests/fuzz/role.h
+	@mkdir -p $(@D)
+	$(ROLE_CC) -DEDGE=role_first -c -o $(@D)/first.o tests/fuzz/role_edge.c
+	$(ROLE_CC) -DEDGE=role_last -c -o $(@D)/last.o tests/fuzz/role_edge.c
+	$(ROLE_CC) -c -o $(@D)/role.o tests/fuzz/role.c
+	@touch $@
+
+$(FUZZ_BUILD)/role/%.o: %.c tests/fuzz/role.h
+	@mkdir -p $(@D)
+	$(ROLE_CC) -DIN_ROLE -fno-zero-initialized-in-bss \
+	    -include tests/fuzz/role.h -MMD -c -o $@ $<
+
 $(FUZZ_BUILD)/fuzz_introspection: FUZZ_LIBS = `pkg-config --libs jansson`
 
 $(FUZZ_BUILD)/%.o: %.c
