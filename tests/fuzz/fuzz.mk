@@ -40,19 +40,18 @@ ROLE_RELAY = relay.o nexthop.o envelope.o parameters.o pending.o transfer.o \
 	mta/client.o mta/hello.o mta/login.o mta/body.o base/log.o
 ROLE_CC	= $(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined $(PKG_CFLAGS)
 
-$(FUZZ_BUILD)/fuzz_session: tests/fuzz/fuzz_session.c $(FUZZ_BUILD)/pure.a \
-	    $(FUZZ_BUILD)/role/edges $(ROLE_SESSION:%=$(FUZZ_BUILD)/role/%)
-	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(PKG_CFLAGS) -o $@ $< \
-	    $(FUZZ_BUILD)/role/role.o $(FUZZ_BUILD)/role/first.o \
-	    $(ROLE_SESSION:%=$(FUZZ_BUILD)/role/%) \
-	    $(FUZZ_BUILD)/role/last.o $(FUZZ_BUILD)/pure.a \
-	    `pkg-config --libs libbsd-overlay`
+ROLES	= $(FUZZ_BUILD)/fuzz_session $(FUZZ_BUILD)/fuzz_relay $(FUZZ_BUILD)/fuzz_imap_fetch
+$(FUZZ_BUILD)/fuzz_session: ROLE = $(ROLE_SESSION:%=$(FUZZ_BUILD)/role/%)
+$(FUZZ_BUILD)/fuzz_session: $(ROLE_SESSION:%=$(FUZZ_BUILD)/role/%)
+$(FUZZ_BUILD)/fuzz_relay: ROLE = $(ROLE_RELAY:%=$(FUZZ_BUILD)/role/%)
+$(FUZZ_BUILD)/fuzz_relay: $(ROLE_RELAY:%=$(FUZZ_BUILD)/role/%)
+$(FUZZ_BUILD)/fuzz_imap_fetch: ROLE = $(FUZZ_BUILD)/role/imap/fetch.o
+$(FUZZ_BUILD)/fuzz_imap_fetch: $(FUZZ_BUILD)/role/imap/fetch.o
 
-$(FUZZ_BUILD)/fuzz_relay: tests/fuzz/fuzz_relay.c $(FUZZ_BUILD)/pure.a \
-	    $(FUZZ_BUILD)/role/edges $(ROLE_RELAY:%=$(FUZZ_BUILD)/role/%)
+$(ROLES): $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/pure.a \
+	    $(FUZZ_BUILD)/role/edges
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(PKG_CFLAGS) -o $@ $< \
-	    $(FUZZ_BUILD)/role/role.o $(FUZZ_BUILD)/role/first.o \
-	    $(ROLE_RELAY:%=$(FUZZ_BUILD)/role/%) \
+	    $(FUZZ_BUILD)/role/role.o $(FUZZ_BUILD)/role/first.o $(ROLE) \
 	    $(FUZZ_BUILD)/role/last.o $(FUZZ_BUILD)/pure.a \
 	    `pkg-config --libs libbsd-overlay`
 

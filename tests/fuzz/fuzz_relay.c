@@ -3,8 +3,9 @@
  * input is parted by 0xff: four octets that set the scene and what the
  * session does (see next_frame()), the messages, and what the server says: a
  * part each time somebody connects and each time it has a command or a whole
- * message. A part that begins with 01 is its last word, 02 keeps silent. Each
- * input runs twice, with what the server says and the message cut into
+ * message. A part that begins with 01 is its last word, with 04 it takes no
+ * octet any more, 02 keeps silent, 03 stands for the last line it has heard.
+ * Each input runs twice, with what the server says and the message cut into
  * pieces, and must give the same octets to both sides.
  *
  * Properties: the server gets lines of known commands, without control
@@ -68,12 +69,13 @@ static struct world {
 	uint32_t wanted;
 
 	/* the server */
-	bool open, closed, said_all;
-	char say[INPUT_MAX];		/* and not yet read */
+	bool open, closed, reset;
+	char say[2 * INPUT_MAX];	/* and not yet read */
 	size_t say_pos, say_len;
 	char *got;			/* not yet understood */
 	size_t got_len;
 	enum mode mode;
+	char line[100];			/* the last one, cut */
 	bool mail_said, auth_said;
 	unsigned rcpts_said, whole;	/* of this message */
 	size_t chunk_left;
@@ -81,8 +83,10 @@ static struct world {
 	char *content;			/* of the message being sent */
 	size_t content_len;
 
-	char *out;			/* to the server, and the answers */
-	size_t out_len;
+	struct log {
+		char *p;
+		size_t n;
+	} said, answers;		/* to the server, to the session */
 } w;
 
 static struct service service;
@@ -95,13 +99,13 @@ random_below(unsigned n)
 }
 
 static void
-note(const void *p, size_t n)
+note(struct log *log, const void *p, size_t n)
 {
-	MUST(w.out_len + n + 1 < OUT_MAX);
+	MUST(log->n + n + 1 < OUT_MAX);
 	if (n > 0)
-		memcpy(w.out + w.out_len, p, n);
-	w.out_len += n;
-	w.out[w.out_len++] = '\n';
+		memcpy(log->p + log->n, p, n);
+	log->n += n;
+	log->p[log->n++] = '\n';
 }
 
 static bool
@@ -183,10 +187,15 @@ server_speaks(void)
 	w.closed = !next_part(&w.rest, &w.rest_len, 0xff, &part, &n);
 	if (w.closed || (n > 0 && part[0] == 2))
 		return;
-	w.closed = n > 0 && part[0] == 1;
-	MUST(w.say_len + n <= sizeof(w.say));
-	memcpy(w.say + w.say_len, part + w.closed, n - w.closed);
-	w.say_len += n - w.closed;
+	w.reset = n > 0 && part[0] == 4;
+	w.closed = w.reset || (n > 0 && part[0] == 1);
+	for (part += w.closed, n -= w.closed; n > 0; n--, part++)
+		if (*part != 3)
+			w.say[w.say_len++] = (char)*part;
+		else if (w.say_len + n + sizeof(w.line) < sizeof(w.say))
+			w.say_len += strlcpy(w.say + w.say_len, w.line,
+			    sizeof(w.line));
+	MUST(w.say_len <= sizeof(w.say));
 }
 
 static void
@@ -251,6 +260,7 @@ hear_command(const char *line, size_t n)
 {
 	MUST(n <= 4096 && utf8_is_clean(line, n));
 	MUST(memchr(line, '\r', n) == NULL && memchr(line, '\0', n) == NULL);
+	snprintf(w.line, sizeof(w.line), "%.*s", (int)n, line);
 	if (starts(line, n, "MAIL "))
 		w.mail_said = false;
 	if (starts(line, n, "EHLO ") || starts(line, n, "HELO ") ||
@@ -351,11 +361,11 @@ role_connect(int fd)
 {
 	MUST(fd == SERVER && !w.open);
 	w.open = true;
-	w.closed = false;
+	w.closed = w.reset = false;
 	w.say_pos = w.say_len = w.got_len = w.content_len = 0;
 	w.mode = COMMAND;
 	w.mail_said = w.auth_said = false;
-	note("CONNECT", 7);
+	note(&w.said, "CONNECT", 7);
 	server_speaks();
 	return 0;
 }
@@ -379,8 +389,6 @@ stream_read(struct stream *st, void *buf, size_t n)
 	have = w.say_len - w.say_pos;
 	if (have == 0)
 		return w.closed ? STREAM_EOF : STREAM_AGAIN;
-	if (w.drip && random_below(3) == 0)
-		return STREAM_AGAIN;
 	n = have < n ? have : n;
 	if (w.drip)
 		n = 1 + random_below(n < 4 ? 1 : 4);
@@ -395,7 +403,7 @@ stream_write(struct stream *st, const void *buf, size_t n)
 	char *copy;
 
 	MUST(st->fd == SERVER && w.open && n > 0);
-	if (w.closed && w.say_pos == w.say_len) {
+	if (w.reset) {
 		strcpy(st->error, "Broken pipe");
 		return STREAM_ERROR;
 	}
@@ -406,7 +414,7 @@ stream_write(struct stream *st, const void *buf, size_t n)
 	MUST(w.got_len + n < OUT_MAX);
 	memcpy(w.got + w.got_len, copy, n);
 	w.got_len += n;
-	note(copy, n);
+	note(&w.said, copy, n);
 	free(copy);
 	return (ssize_t)n;
 }
@@ -491,13 +499,25 @@ fill_hello(struct pack *pack, struct part arg)
 	w.rcpts = 0;
 }
 
+/* What is refused for an octet or its size is refused sooner or later. */
+static bool
+may_be_cut(const struct part *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		if (m->p[i] == '\0' || m->p[i] >= 0x80)
+			return false;
+	return w.drip && !(w.scene2 & SMALL);
+}
+
 static void
 body_frame(struct frame *frame)
 {
 	struct part *m = &w.messages[w.next_message];
 	size_t n = m->n - w.body_pos;
 
-	if (w.drip && n > 0)
+	if (n > 0 && may_be_cut(m))
 		n = 1 + random_below((unsigned)n < 20 ? (unsigned)n : 20);
 	frame->type = E_BODY;
 	memcpy(frame->data, m->p + w.body_pos, n);
@@ -617,7 +637,7 @@ session_hears(uint16_t type, uint16_t flags, const void *data, size_t len)
 		code = unpack_u16(&unpack);
 		text = unpack_bytes(&unpack, &n);
 		MUST(!unpack.bad);
-		note(text, n);
+		note(&w.answers, text, n);
 		take_answer(flags, (int)code, (const char *)text, n);
 	} while (!unpack_done(&unpack));
 }
@@ -919,11 +939,13 @@ cut_input(const uint8_t *data, size_t size)
 static int
 run(const uint8_t *data, size_t size, bool drip)
 {
-	char *out = w.out, *got = w.got, *content = w.content;
+	char *said = w.said.p, *answers = w.answers.p;
+	char *got = w.got, *content = w.content;
 	int status;
 
 	memset(&w, 0, sizeof(w));
-	w.out = out == NULL ? malloc(OUT_MAX) : out;
+	w.said.p = said == NULL ? malloc(OUT_MAX) : said;
+	w.answers.p = answers == NULL ? malloc(OUT_MAX) : answers;
 	w.got = got == NULL ? malloc(OUT_MAX) : got;
 	w.content = content == NULL ? malloc(OUT_MAX) : content;
 	w.scene = data[0];
@@ -935,27 +957,46 @@ run(const uint8_t *data, size_t size, bool drip)
 	set_service();
 	status = role_run(begin, NULL);
 	if (getenv("SHOW") != NULL)	/* to look at one input */
-		printf("--- %s: %d\n%.*s", drip ? "drip" : "whole", status,
-		    (int)w.out_len, w.out);
+		printf("--- %s: %d\n%.*s---\n%.*s", drip ? "drip" : "whole",
+		    status, (int)w.said.n, w.said.p, (int)w.answers.n,
+		    w.answers.p);
 	MUST(status == 0 || status == 111);
 	MUST(status == 111 || !w.open);
 	return status;
 }
 
+static void
+keep(struct log *to, const struct log *from)
+{
+	to->n = from->n;
+	memcpy(to->p, from->p, from->n);
+}
+
+static bool
+is_same(const struct log *a, const struct log *b)
+{
+	return a->n == b->n && memcmp(a->p, b->p, a->n) == 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char out[OUT_MAX];
-	size_t out_len;
+	static char said[OUT_MAX], answers[OUT_MAX];
+	struct log whole_said = { said, 0 }, whole_answers = { answers, 0 };
 	int status;
 
 	if (size < 6 || size > INPUT_MAX)
 		return 0;
-	role_log_secret = PASSWORD;
+	if (shows_password(data, size))	/* it may be said, then */
+		return 0;
+	role_log_secrets[0] = PASSWORD;
+	role_log_secrets[1] = PASSWORD64;
 	status = run(data, size, false);
-	out_len = w.out_len;
-	memcpy(out, w.out, out_len);
+	keep(&whole_said, &w.said);
+	keep(&whole_answers, &w.answers);
 	MUST(run(data, size, true) == status);
-	MUST(out_len == w.out_len && memcmp(out, w.out, out_len) == 0);
+	MUST(is_same(&whole_said, &w.said));
+	/* a violation ends it, with answers that were not yet sent */
+	MUST(status == 111 || is_same(&whole_answers, &w.answers));
 	return 0;
 }
