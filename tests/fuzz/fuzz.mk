@@ -1,7 +1,8 @@
 # The fuzz harnesses: `make fuzz` builds them with clang and runs each for T
-# seconds, beginning with the seeds of tests/fuzz/corpus/NAME. What it finds
-# on the way stays in build-fuzz/corpus. `make fuzz FUZZ=smtp T=600` is one
-# of them for longer.
+# seconds, beginning with the seeds of tests/fuzz/corpus/NAME and those that
+# tests/fuzz/seeds makes of the dialogues. What it finds on the way stays in
+# build-fuzz/corpus. `make fuzz FUZZ=smtp T=600` is one of them for longer;
+# tests/fuzz/long runs all of them for hours, tests/fuzz/short for seconds.
 
 T	= 10
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
@@ -18,13 +19,21 @@ fuzz: $(FUZZ:%=fuzz-%)
 
 fuzz-programs: $(FUZZ:%=$(FUZZ_BUILD)/fuzz_%)
 
-$(FUZZ:%=fuzz-%): fuzz-%: $(FUZZ_BUILD)/fuzz_%
-	@mkdir -p $(FUZZ_BUILD)/corpus/$* tests/fuzz/corpus/$*
+fuzz-seeds: $(FUZZ_BUILD)/seeds/made
+
+$(FUZZ_BUILD)/seeds/made: tests/fuzz/seeds $(wildcard tests/smtp/*)
+	rm -rf $(@D)
+	python3 tests/fuzz/seeds $(@D)
+	@touch $@
+
+$(FUZZ:%=fuzz-%): fuzz-%: $(FUZZ_BUILD)/fuzz_% fuzz-seeds
+	@mkdir -p $(FUZZ_BUILD)/corpus/$* $(FUZZ_BUILD)/seeds/$*
 	$< $(FUZZ_FLAGS) \
 	    `test ! -f tests/fuzz/fuzz_$*.dict || \
 	    echo -dict=tests/fuzz/fuzz_$*.dict` \
 	    -artifact_prefix=$(FUZZ_BUILD)/fuzz_$*- \
-	    $(FUZZ_BUILD)/corpus/$* tests/fuzz/corpus/$*
+	    $(FUZZ_BUILD)/corpus/$* $(FUZZ_BUILD)/seeds/$* \
+	    `test ! -d tests/fuzz/corpus/$* || echo tests/fuzz/corpus/$*`
 
 $(FUZZ_BUILD)/pure.a: $(FUZZ_OBJ:%=$(FUZZ_BUILD)/%)
 	rm -f $@
@@ -75,7 +84,7 @@ $(FUZZ_BUILD)/%.o: %.c
 	$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined $(PKG_CFLAGS) \
 	    -MMD -c -o $@ $<
 
-.PHONY: fuzz fuzz-programs $(FUZZ:%=fuzz-%)
+.PHONY: fuzz fuzz-programs fuzz-seeds $(FUZZ:%=fuzz-%)
 .SECONDARY: $(FUZZ:%=$(FUZZ_BUILD)/fuzz_%)
 
 -include $(FUZZ_OBJ:%.o=$(FUZZ_BUILD)/%.d)
