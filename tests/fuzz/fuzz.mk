@@ -57,9 +57,13 @@ $(FUZZ_BUILD)/fuzz_relay: $(ROLE_RELAY:%=$(FUZZ_BUILD)/role/%)
 $(FUZZ_BUILD)/fuzz_imap_fetch: ROLE = $(FUZZ_BUILD)/role/imap/fetch.o
 $(FUZZ_BUILD)/fuzz_imap_fetch: $(FUZZ_BUILD)/role/imap/fetch.o
 
+$(FUZZ_BUILD)/fuzz_session: $(wildcard tests/fuzz/session_*)
+$(FUZZ_BUILD)/fuzz_relay: $(wildcard tests/fuzz/relay_*)
+
 $(ROLES): $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/pure.a \
 	    $(FUZZ_BUILD)/role/edges
-	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(PKG_CFLAGS) -o $@ $< \
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(PKG_CFLAGS) -o $@ \
+	    $(filter %.c,$^) \
 	    $(FUZZ_BUILD)/role/role.o $(FUZZ_BUILD)/role/first.o $(ROLE) \
 	    $(FUZZ_BUILD)/role/last.o $(FUZZ_BUILD)/pure.a \
 	    `pkg-config --libs libbsd-overlay`

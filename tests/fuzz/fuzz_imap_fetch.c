@@ -161,7 +161,7 @@ imap_send(struct imap_connection *c, const char *p, size_t n,
 	MUST(c->easy != NULL);
 	check_command(p, n);
 	note(p, n);
-	if (w.closed && w.taken == w.said_len)
+	if (w.closed)
 		return IO_LOST;
 	server_speaks();
 	return IO_OK;
@@ -251,6 +251,22 @@ set_account(void)
 	strcpy(account.password, "pw-never-seen");
 }
 
+/* A literal is as long as was said. */
+static bool
+was_announced(const char *content, size_t n)
+{
+	const char *p = w.said, *end = w.said + w.said_len;
+	char size[32];
+	int len = snprintf(size, sizeof(size), "{%zu}\r\n", n);
+
+	while ((p = memmem(p, (size_t)(end - p), size, (size_t)len)) != NULL) {
+		p += len;
+		if ((size_t)(end - p) >= n && memcmp(p, content, n) == 0)
+			return true;
+	}
+	return memchr(w.said, '"', w.said_len) != NULL;
+}
+
 static void
 judge(const struct imap_job *job, enum fetch_verdict verdict,
     const struct imap_url *url)
@@ -262,6 +278,7 @@ judge(const struct imap_job *job, enum fetch_verdict verdict,
 	/* a quoted string has lost its backslashes */
 	MUST(n == 0 || memmem(w.said, w.said_len, content, n) != NULL ||
 	    memchr(w.said, '\\', w.said_len) != NULL);
+	MUST(n == 0 || verdict != FETCH_OK || was_announced(content, n));
 	MUST(is_printable(job->why, strlen(job->why)));
 	MUST(url->token_len < 16 || memmem(job->why, strlen(job->why),
 	    job->text + url->token, url->token_len) == NULL);

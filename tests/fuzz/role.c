@@ -13,7 +13,7 @@ static jmp_buf end;
 static char *initial;
 static void *blocks[BLOCKS_MAX];
 static size_t n_blocks;
-const char *role_log_secrets[2];
+const char *role_log_secrets[3];
 
 void
 role_exit(int status)
@@ -75,7 +75,7 @@ role_write(int fd, const void *p, size_t n)
 	MUST(fd == STDERR_FILENO);
 	MUST(n > 9 && n <= 4096 && memcmp(text, "session=", 8) == 0);
 	MUST(text[n - 1] == '\n' && is_printable(text, n - 1));
-	for (i = 0; i < 2 && role_log_secrets[i] != NULL; i++)
+	for (i = 0; i < 3 && role_log_secrets[i] != NULL; i++)
 		MUST(memmem(text, n, role_log_secrets[i],
 		    strlen(role_log_secrets[i])) == NULL);
 	return (ssize_t)n;

@@ -43,7 +43,7 @@ int role_ipc_recv(int channel, struct frame *);
 /* role.c, for the harness: runs a role to its end; its exit status. */
 int role_run(void (*)(void *), void *arg);
 /* No line of the log may show them; NULL: there is none. */
-extern const char *role_log_secrets[2];
+extern const char *role_log_secrets[3];
 
 #ifdef IN_ROLE
 #define _exit(status) role_exit(status)
