@@ -104,6 +104,8 @@ check_sender(const char *header, size_t len, const char *name,
 /*
  * The length of the header up to the end of its first block of resent fields
  * (RFC 5322 3.6.6): those behind it are from others, who resent it before.
+ * A trace field parts them, or a second Resent-From: other fields may be taken
+ * out on the way, as Resent-Bcc is, which begins no block therefore.
  */
 static size_t
 first_resent_block(const char *header, size_t len)
@@ -114,9 +116,11 @@ first_resent_block(const char *header, size_t len)
 
 	while (header_next(header, len, &pos, &f)) {
 		resent = f.name_len > 7 &&
-		    strncasecmp(f.start, "Resent-", 7) == 0;
+		    strncasecmp(f.start, "Resent-", 7) == 0 &&
+		    !field_is(&f, "Resent-Bcc");
 		resent_from = field_is(&f, "Resent-From");
-		if (begun && (!resent || (resent_from && from)))
+		if (begun && (field_is(&f, "Received") ||
+		    (resent_from && from)))
 			return before;
 		begun = begun || resent;
 		from = from || resent_from;

@@ -51,7 +51,8 @@ header_scan(struct header *header, const char *buf, size_t n, bool final)
 			break;
 		len = (size_t)(lf + 1 - line);
 		name = field_name(line, len);
-		if (len == 2) {
+		/* of a binary message other lines may have two octets */
+		if (len == 2 && line[0] == '\r') {
 			end_here(header, false);
 			return;
 		}

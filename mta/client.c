@@ -218,7 +218,8 @@ mta_answer(struct mta *mta)
 	answer_start(&mta->answer);
 	while (got == ANSWER_MORE) {
 		lf = memchr(mta->in, '\n', mta->in_len);
-		if (lf == NULL && mta->in_len >= ANSWER_LINE_MAX)
+		len = lf == NULL ? mta->in_len : (size_t)(lf - mta->in);
+		if (len >= ANSWER_LINE_MAX)	/* however it is cut */
 			return garbage(mta);
 		if (lf == NULL) {
 			status = fill(mta, deadline);
@@ -226,8 +227,7 @@ mta_answer(struct mta *mta)
 				return status;
 			continue;
 		}
-		used = (size_t)(lf + 1 - mta->in);
-		len = used - 1;
+		used = len + 1;
 		if (len > 0 && mta->in[len - 1] == '\r')
 			len--;
 		got = answer_line(&mta->answer, mta->in, len);

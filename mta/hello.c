@@ -131,6 +131,8 @@ introduce_client(struct mta *mta)
 	}
 	if (!whole)	/* a name cut short is another one's */
 		return mta_fail(mta, MTA_DOWN, "too much for one XCLIENT");
+	if (strcmp(line, "XCLIENT") == 0)
+		return MTA_OK;	/* it takes nothing that we have to tell */
 	mta_put(mta, "%s", line);
 	status = mta_ask(mta);
 	if (status == MTA_OK && mta->answer.code != 220)

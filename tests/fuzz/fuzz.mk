@@ -1,7 +1,8 @@
 # The fuzz harnesses: `make fuzz` builds them with clang and runs each for T
-# seconds, beginning with the seeds of tests/fuzz/corpus/NAME. What it finds
-# on the way stays in build-fuzz/corpus. `make fuzz FUZZ=smtp T=600` is one
-# of them for longer.
+# seconds, beginning with the seeds of tests/fuzz/corpus/NAME and those that
+# tests/fuzz/seeds makes of the dialogues. What it finds on the way stays in
+# build-fuzz/corpus. `make fuzz FUZZ=smtp T=600` is one of them for longer;
+# tests/fuzz/long runs all of them for hours, tests/fuzz/short for seconds.
 
 T	= 10
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
@@ -16,13 +17,23 @@ FUZZ_FLAGS = -max_total_time=$(T) -timeout=10 -rss_limit_mb=1024 \
 
 fuzz: $(FUZZ:%=fuzz-%)
 
-$(FUZZ:%=fuzz-%): fuzz-%: $(FUZZ_BUILD)/fuzz_%
-	@mkdir -p $(FUZZ_BUILD)/corpus/$* tests/fuzz/corpus/$*
+fuzz-programs: $(FUZZ:%=$(FUZZ_BUILD)/fuzz_%)
+
+fuzz-seeds: $(FUZZ_BUILD)/seeds/made
+
+$(FUZZ_BUILD)/seeds/made: tests/fuzz/seeds $(wildcard tests/smtp/*)
+	rm -rf $(@D)
+	python3 tests/fuzz/seeds $(@D)
+	@touch $@
+
+$(FUZZ:%=fuzz-%): fuzz-%: $(FUZZ_BUILD)/fuzz_% fuzz-seeds
+	@mkdir -p $(FUZZ_BUILD)/corpus/$* $(FUZZ_BUILD)/seeds/$*
 	$< $(FUZZ_FLAGS) \
 	    `test ! -f tests/fuzz/fuzz_$*.dict || \
 	    echo -dict=tests/fuzz/fuzz_$*.dict` \
 	    -artifact_prefix=$(FUZZ_BUILD)/fuzz_$*- \
-	    $(FUZZ_BUILD)/corpus/$* tests/fuzz/corpus/$*
+	    $(FUZZ_BUILD)/corpus/$* $(FUZZ_BUILD)/seeds/$* \
+	    `test ! -d tests/fuzz/corpus/$* || echo tests/fuzz/corpus/$*`
 
 $(FUZZ_BUILD)/pure.a: $(FUZZ_OBJ:%=$(FUZZ_BUILD)/%)
 	rm -f $@
@@ -32,6 +43,44 @@ $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/pure.a
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(PKG_CFLAGS) -o $@ $< \
 	    $(FUZZ_BUILD)/pure.a $(FUZZ_LIBS)
 
+# whole roles: their files are built with what is in role.h, see there
+ROLE_SESSION = session.o arrival.o errands.o base/log.o
+ROLE_RELAY = relay.o nexthop.o envelope.o parameters.o pending.o transfer.o \
+	mta/client.o mta/hello.o mta/login.o mta/body.o base/log.o
+ROLE_CC	= $(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined $(PKG_CFLAGS)
+
+ROLES	= $(FUZZ_BUILD)/fuzz_session $(FUZZ_BUILD)/fuzz_relay $(FUZZ_BUILD)/fuzz_imap_fetch
+$(FUZZ_BUILD)/fuzz_session: ROLE = $(ROLE_SESSION:%=$(FUZZ_BUILD)/role/%)
+$(FUZZ_BUILD)/fuzz_session: $(ROLE_SESSION:%=$(FUZZ_BUILD)/role/%)
+$(FUZZ_BUILD)/fuzz_relay: ROLE = $(ROLE_RELAY:%=$(FUZZ_BUILD)/role/%)
+$(FUZZ_BUILD)/fuzz_relay: $(ROLE_RELAY:%=$(FUZZ_BUILD)/role/%)
+$(FUZZ_BUILD)/fuzz_imap_fetch: ROLE = $(FUZZ_BUILD)/role/imap/fetch.o
+$(FUZZ_BUILD)/fuzz_imap_fetch: $(FUZZ_BUILD)/role/imap/fetch.o
+
+$(FUZZ_BUILD)/fuzz_session: $(wildcard tests/fuzz/session_*)
+$(FUZZ_BUILD)/fuzz_relay: $(wildcard tests/fuzz/relay_*)
+
+$(ROLES): $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/pure.a \
+	    $(FUZZ_BUILD)/role/edges
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(PKG_CFLAGS) -o $@ \
+	    $(filter %.c,$^) \
+	    $(FUZZ_BUILD)/role/role.o $(FUZZ_BUILD)/role/first.o $(ROLE) \
+	    $(FUZZ_BUILD)/role/last.o $(FUZZ_BUILD)/pure.a \
+	    `pkg-config --libs libbsd-overlay`
+
+$(FUZZ_BUILD)/role/edges: tests/fuzz/role.c tests/fuzz/role_edge.c \
+	    tests/fuzz/role.h
+	@mkdir -p $(@D)
+	$(ROLE_CC) -DEDGE=role_first -c -o $(@D)/first.o tests/fuzz/role_edge.c
+	$(ROLE_CC) -DEDGE=role_last -c -o $(@D)/last.o tests/fuzz/role_edge.c
+	$(ROLE_CC) -c -o $(@D)/role.o tests/fuzz/role.c
+	@touch $@
+
+$(FUZZ_BUILD)/role/%.o: %.c tests/fuzz/role.h
+	@mkdir -p $(@D)
+	$(ROLE_CC) -DIN_ROLE -fno-zero-initialized-in-bss \
+	    -include tests/fuzz/role.h -MMD -c -o $@ $<
+
 $(FUZZ_BUILD)/fuzz_introspection: FUZZ_LIBS = `pkg-config --libs jansson`
 
 $(FUZZ_BUILD)/%.o: %.c
@@ -39,7 +88,7 @@ $(FUZZ_BUILD)/%.o: %.c
 	$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined $(PKG_CFLAGS) \
 	    -MMD -c -o $@ $<
 
-.PHONY: fuzz $(FUZZ:%=fuzz-%)
+.PHONY: fuzz fuzz-programs fuzz-seeds $(FUZZ:%=fuzz-%)
 .SECONDARY: $(FUZZ:%=$(FUZZ_BUILD)/fuzz_%)
 
 -include $(FUZZ_OBJ:%.o=$(FUZZ_BUILD)/%.d)

@@ -2,7 +2,7 @@
  * smtp/body.c, message/content.c: from the wire of DATA to the wire of the
  * next server. The octets before a 0xff in the input are cut there, and in
  * one piece, and must give the same; the result is canonical, and stuffed
- * again shows no end of data.
+ * again shows no end of data, and read again is the same.
  */
 #include "message/content.h"
 #include "smtp/body.h"
@@ -66,10 +66,24 @@ run(const uint8_t *data, size_t size, bool cut, size_t room, struct result *r)
 	r->high = content.eight_bit;
 }
 
+/* What is stuffed and ended gives the same when it is read again. */
+static void
+check_again(const struct result *r, const char *wire, size_t n)
+{
+	enum data_state state = DATA_CRLF;
+	char *text = malloc(n);
+	size_t len;
+
+	MUST(data_read(&state, wire, n, text, n, &len) == n);
+	MUST(state == DATA_END && len == r->len);
+	MUST(len == 0 || memcmp(text, r->out, len) == 0);
+	free(text);
+}
+
 static void
 check(const struct result *r)
 {
-	char *out = malloc(2 * r->len + 4);
+	char *out = malloc(2 * r->len + 3);
 	bool start = true;
 	size_t n, i;
 
@@ -82,6 +96,8 @@ check(const struct result *r)
 	MUST(start && n <= 2 * r->len);
 	MUST(memmem(out, n, "\r\n.\r\n", 5) == NULL);
 	MUST(n < 3 || memcmp(out, ".\r\n", 3) != 0);
+	memcpy(out + n, ".\r\n", 3);
+	check_again(r, out, n + 3);
 	free(out);
 }
 

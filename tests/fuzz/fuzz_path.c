@@ -1,6 +1,7 @@
 /*
  * smtp/path.c, smtp/param.c: what is accepted holds no octet that could
- * harm a command line or a Received field, and read again is the same.
+ * harm a command line or a Received field, and read again is the same;
+ * xtext goes both ways.
  */
 #include "base/text.h"
 #include "smtp/param.h"
@@ -59,6 +60,28 @@ check_params(const char *p, size_t n)
 	MUST(is_printable(error.name, strlen(error.name)));
 }
 
+/* What is encoded is xtext and decodes to itself; and the other way round. */
+static void
+check_xtext(const char *p, size_t n)
+{
+	char *text = exact(p, n, true), *code = malloc(3 * n + 1);
+	char *again = malloc(3 * n + 1);
+
+	if (is_printable(text, n) && xtext_encode(text, code, 3 * n + 1)) {
+		MUST(xtext_is_valid(code, strlen(code)));
+		MUST(xtext_decode(code, strlen(code), again, 3 * n + 1));
+		MUST(strcmp(again, text) == 0);
+	}
+	if (xtext_decode(p, n, text, n + 1) &&
+	    xtext_encode(text, code, 3 * n + 1)) {
+		MUST(xtext_decode(code, strlen(code), again, 3 * n + 1));
+		MUST(strcmp(again, text) == 0);
+	}
+	free(again);
+	free(code);
+	free(text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -71,6 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (used > 0)
 		check_path(&path);
 	check_params(p + used, size - used);
+	check_xtext(p, size);
 	if (helo_is_valid(p, size))
 		MUST(size <= 256 && is_printable(p, size) &&
 		    memchr(p, ' ', size) == NULL &&

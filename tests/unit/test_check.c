@@ -210,6 +210,15 @@ static const struct {
   CHECK_NOT_ALLOWED, "bob@x.y" },
 { "Resent-To: x@y.z\r\nX: y\r\nResent-From: bob@x.y\r\n" OWN,
   CHECK_NOT_ALLOWED, "bob@x.y" },
+/* what is taken out parts no blocks and is none */
+{ "Resent-Bcc: x@y.z\r\nX: y\r\nResent-Sender: bob@example.org\r\n" OWN,
+  CHECK_NOT_ALLOWED, BOB },
+{ "Resent-Bcc: x@y.z\r\nReceived: x\r\nResent-Sender: bob@example.org\r\n"
+  OWN, CHECK_NOT_ALLOWED, BOB },
+{ "Resent-From: alice\r\nBcc: x@y.z\r\nResent-Sender: bob@example.org\r\n"
+  OWN, CHECK_NOT_ALLOWED, BOB },
+{ "Resent-From: alice\r\nReturn-Path: x\r\nResent-Sender: bob@example.org\r\n"
+  OWN, CHECK_NOT_ALLOWED, BOB },
 { "Resent-From: alice\r\nReceived: x\r\nResent-From: bob@x.y\r\n"
   "Resent-Sender: carol@x.y\r\n" OWN, CHECK_OK, "" },
 { "Resent-From: alice\r\nResent-To: x@y.z\r\nResent-From: bob@x.y\r\n"

@@ -43,6 +43,9 @@ static const struct {
 { LIT("A: b\r\nC\177: d\r\n\r\n"), false, true, 6, true, 0 },
 { LIT("A: b\r\nC\0: d\r\n\r\n"), false, true, 6, true, 0 },
 { LIT("A: b\r\n.\r\n\r\n"), false, true, 6, true, 0 },
+/* two octets, and not CR LF: of binary messages only */
+{ LIT("x\nFrom: b\r\n\r\n"), false, true, 0, true, 0 },
+{ LIT("A: b\r\n\0\nC: d\r\n\r\n"), false, true, 6, true, 0 },
 /* Received */
 { LIT("Received: x\r\n\r\n"), false, true, 13, false, 1 },
 { LIT("received:x\r\nRECEIVED : y\r\n\r\n"), false, true, 26, false, 2 },

@@ -1,0 +1,131 @@
+/* What all harnesses of whole roles share: end, memory, variables, log. */
+#include <setjmp.h>
+
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/role.h"
+
+#define BLOCKS_MAX 512
+
+/* around the variables of the role; see role_edge.c */
+extern char role_first[], role_last[];
+
+static jmp_buf end;
+static char *initial;
+static void *blocks[BLOCKS_MAX];
+static size_t n_blocks;
+const char *role_log_secrets[3];
+
+void
+role_exit(int status)
+{
+	longjmp(end, status + 1);
+}
+
+/* Every block is freed at the run's end, whatever the role forgets. */
+void *
+role_realloc(void *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n_blocks && p != NULL && blocks[i] != p; i++)
+		;
+	if (p == NULL || i == n_blocks) {
+		MUST(p == NULL && n_blocks < BLOCKS_MAX);
+		i = n_blocks++;
+	}
+	blocks[i] = realloc(p, n);
+	MUST(blocks[i] != NULL);
+	return blocks[i];
+}
+
+void *
+role_malloc(size_t n)
+{
+	return role_realloc(NULL, n);
+}
+
+void
+role_free(void *p)
+{
+	size_t i;
+
+	if (p == NULL)
+		return;
+	for (i = 0; i < n_blocks && blocks[i] != p; i++)
+		;
+	MUST(i < n_blocks);
+	free(p);
+	blocks[i] = blocks[--n_blocks];
+}
+
+time_t
+role_time(time_t *t)
+{
+	(void)t;
+	return 1795305600;	/* 2026-11-22T00:00:00Z */
+}
+
+/* The log: whole lines, printable, and none too long. */
+ssize_t
+role_write(int fd, const void *p, size_t n)
+{
+	const char *text = p;
+	size_t i;
+
+	MUST(fd == STDERR_FILENO);
+	MUST(n > 9 && n <= 4096 && memcmp(text, "session=", 8) == 0);
+	MUST(text[n - 1] == '\n' && is_printable(text, n - 1));
+	for (i = 0; i < 3 && role_log_secrets[i] != NULL; i++)
+		MUST(memmem(text, n, role_log_secrets[i],
+		    strlen(role_log_secrets[i])) == NULL);
+	return (ssize_t)n;
+}
+
+__attribute__((weak)) int
+role_socket(void)
+{
+	return -1;
+}
+
+__attribute__((weak)) int
+role_connect(int fd)
+{
+	(void)fd;
+	return -1;
+}
+
+/* There are redzones between the variables: not by memcpy(3). */
+__attribute__((no_sanitize("address", "undefined", "coverage"),
+    no_builtin("memcpy"))) static void
+copy(void *to, const void *from, size_t n)
+{
+	const uint64_t *p = from;
+	uint64_t *q = to;
+	size_t i;
+
+	for (i = 0; i < n / sizeof(*p); i++)
+		q[i] = p[i];
+}
+
+int
+role_run(void (*role)(void *), void *arg)
+{
+	size_t n = (size_t)(role_last - role_first);
+	volatile int status;
+
+	MUST(role_last > role_first);
+	if (initial == NULL) {
+		initial = malloc(n);
+		copy(initial, role_first, n);
+	} else {
+		copy(role_first, initial, n);
+	}
+	status = setjmp(end);
+	if (status == 0) {
+		role(arg);
+		status = 1;
+	}
+	while (n_blocks > 0)
+		free(blocks[--n_blocks]);
+	return status - 1;
+}
