@@ -152,7 +152,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	hear(s);
-	if (s->pid != 0 && recv((int)fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+	if (s->pid != 0 &&
+	    recv((int)fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
 		event_del(s->readable);
 }
 

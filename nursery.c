@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/warmup.h"
 #include "sandbox/sandbox.h"
+#include "children.h"
 #include "order.h"
 #include "smtp/reply.h"
 
@@ -28,12 +29,6 @@
 /* ms in which deaths are gathered: to be woken for each one is dear. */
 #define REAP_EVERY 20
 
-struct child {
-	pid_t pid;
-	enum role role;
-	bool condemned;		/* we have killed it */
-};
-
 static struct {
 	struct service *service;
 	struct socket_set sockets;
@@ -41,8 +36,6 @@ static struct {
 	bool serving, stopping;
 	bool out_of_breath;	/* accepts nothing for a moment */
 	int64_t reaped;		/* clock_ms() of the last death seen, or 0 */
-	struct child *children;
-	size_t n, size;
 } nursery;
 
 static volatile sig_atomic_t child_ended;
@@ -86,54 +79,6 @@ client_text(const struct sockaddr_storage *ss, char *text, size_t size)
 		inet_ntop(AF_INET6, &in6->sin6_addr, text, (socklen_t)size);
 }
 
-/* Children */
-
-static struct child *
-new_child(void)
-{
-	struct child *more;
-
-	if (nursery.n == nursery.size) {
-		nursery.size = nursery.size == 0 ? 64 : nursery.size * 2;
-		more = reallocarray(nursery.children, nursery.size,
-		    sizeof(*more));
-		if (more == NULL)
-			fatal("nursery: out of memory");
-		nursery.children = more;
-	}
-	return &nursery.children[nursery.n];
-}
-
-static void
-child_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	signal(SIGCHLD, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* Forks a role; in the child returns 0. */
-static pid_t
-birth(enum role role, const char *client)
-{
-	struct child *child = new_child();
-	pid_t pid = fork();
-
-	if (pid == 0)
-		child_signals();
-	if (pid <= 0)
-		return pid;
-	child->pid = pid;
-	child->role = role;
-	child->condemned = false;
-	nursery.n++;
-	if (role == ROLE_SESSION)
-		census_add(pid, client);
-	return pid;
-}
-
 static void hear_monitor(void);
 
 /*
@@ -161,20 +106,15 @@ bury(pid_t pid, int status)
 {
 	unsigned char buf[32];
 	struct pack pack;
-	size_t i;
+	struct child child;
 
-	for (i = 0; i < nursery.n && nursery.children[i].pid != pid; i++)
-		;
-	if (i == nursery.n)
+	if (!children_remove(pid, &child))
 		return;
 	pack_start(&pack, buf, sizeof(buf));
 	pack_u32(&pack, (uint32_t)pid);
 	pack_u32(&pack, (uint32_t)status);
-	pack_u8(&pack, nursery.children[i].role);
-	pack_u8(&pack, nursery.children[i].condemned);
-	if (nursery.children[i].role == ROLE_SESSION)
-		census_remove(pid);
-	nursery.children[i] = nursery.children[--nursery.n];
+	pack_u8(&pack, child.role);
+	pack_u8(&pack, child.condemned);
 	tell(N_DIED, &pack, -1);
 }
 
@@ -243,7 +183,7 @@ bear_session(int client, const struct birth *who)
 		turn_away(client, who->tls, who->client, strerror(errno));
 		return;
 	}
-	pid = birth(ROLE_SESSION, who->client);
+	pid = children_birth(ROLE_SESSION, who->client);
 	if (pid == 0) {
 		keep[0] = client;
 		keep[1] = pair[1];
@@ -383,7 +323,7 @@ bear_relay(struct frame *frame)
 		tell_relay(ticket, 0, -1);
 		return;
 	}
-	pid = birth(role, "");
+	pid = children_birth(role, "");
 	if (pid == 0) {
 		keep[0] = pair[1];
 		keep[1] = log_descriptor();
@@ -399,16 +339,14 @@ static void
 kill_child(struct frame *frame)
 {
 	struct unpack unpack;
-	size_t i;
-	pid_t pid;
+	struct child *child;
 
 	unpack_start(&unpack, frame->data, frame->len);
-	pid = (pid_t)unpack_u32(&unpack);
-	for (i = 0; i < nursery.n; i++)
-		if (nursery.children[i].pid == pid) {
-			nursery.children[i].condemned = true;
-			kill(pid, SIGKILL);
-		}
+	child = children_find((pid_t)unpack_u32(&unpack));
+	if (child == NULL)
+		return;
+	child->condemned = true;
+	kill(child->pid, SIGKILL);
 }
 
 /* A session speaks for a client behind a proxy: may that one come? */
@@ -419,16 +357,16 @@ count_client(struct frame *frame)
 	unsigned char buf[16];
 	struct unpack unpack;
 	struct pack pack;
-	size_t i, all, same;
+	struct child *child;
+	size_t all, same;
 	pid_t pid;
 
 	reap();		/* whoever has gone counts no more */
 	unpack_start(&unpack, frame->data, frame->len);
 	pid = (pid_t)unpack_u32(&unpack);
 	unpack_string(&unpack, address, sizeof(address));
-	for (i = 0; i < nursery.n && nursery.children[i].pid != pid; i++)
-		;
-	if (i == nursery.n || nursery.children[i].role != ROLE_SESSION)
+	child = children_find(pid);
+	if (child == NULL || child->role != ROLE_SESSION)
 		return;		/* gone meanwhile */
 	census_remove(pid);
 	census_count(address, &all, &same);
@@ -500,7 +438,7 @@ nursery_loop(void)
 		if (child_ended || (nursery.reaped != 0 &&
 		    clock_ms() - nursery.reaped >= REAP_EVERY))
 			reap();
-		if (nursery.stopping && nursery.n == 0)
+		if (nursery.stopping && children_count() == 0)
 			_exit(0);
 		fds[0] = (struct pollfd){ .fd = nursery.monitor,
 		    .events = POLLIN };

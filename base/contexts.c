@@ -30,7 +30,11 @@ contexts_catch(void)
 void
 contexts_end(void)
 {
+	size_t i;
+
 	catching = 0;
+	for (i = 0; i < n_contexts; i++)
+		SSL_CTX_set_num_tickets(contexts[i], 0);
 }
 
 SSL_CTX *

@@ -7,7 +7,11 @@
 
 #include <openssl/ssl.h>
 
-/* Around tls_configure(). Those of an earlier time are forgotten. */
+/*
+ * Around tls_configure(). Those of an earlier time are forgotten. They give
+ * no tickets: each session has a process of its own, there is nothing to
+ * resume.
+ */
 void contexts_catch(void);
 void contexts_end(void);
 

@@ -236,16 +236,6 @@ fill_config(struct tls_config *config, const struct certificate *certs,
 	return true;
 }
 
-/* No session is resumed here: each has a process of its own. */
-static void
-drop_tickets(void)
-{
-	size_t i;
-
-	for (i = 0; contexts_get(i) != NULL; i++)
-		SSL_CTX_set_num_tickets(contexts_get(i), 0);
-}
-
 /* configure(); with client_ca for clients asked for their certificates. */
 static bool
 configure_asking(struct tls *ctx, struct tls_config *config,
@@ -263,7 +253,6 @@ configure_asking(struct tls *ctx, struct tls_config *config,
 	contexts_catch();
 	good = configure(ctx, config) == 0;
 	contexts_end();
-	drop_tickets();
 	if (!good)
 		complain(error, size, cert->chain, tls_error(ctx));
 	if (client_ca != NULL && !clientcert_end() && good) {

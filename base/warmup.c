@@ -13,6 +13,7 @@
 #define TURNS 4	/* more than either side has */
 #define HOLE_MAX (64 * 1024)
 #define HOLES_MAX 4096
+#define LARGE_HOLES_MAX 16
 #define SMALL_MAX 1024
 
 /* No signature: the client breaks off when it has verified it. */
@@ -55,7 +56,10 @@ tls_warm_up(struct tls *server, struct tls_config *client)
 }
 
 #ifdef __GLIBC__
-/* Where the first block lies that finds no hole: the heap grew for it. */
+/*
+ * Where the first block lies that finds no hole: the heap grew for it. 0: it
+ * does not, for malloc(3) is another here, a sanitizer's perhaps.
+ */
 static uintptr_t
 end_of_heap(void)
 {
@@ -66,8 +70,8 @@ end_of_heap(void)
 
 	do
 		p = malloc(HOLE_MAX);
-	while (p != NULL && sbrk(0) == before && i++ < HOLES_MAX);
-	end = (uintptr_t)p;
+	while (p != NULL && sbrk(0) == before && i++ < LARGE_HOLES_MAX);
+	end = sbrk(0) == before ? 0 : (uintptr_t)p;
 	free(p);
 	return end;
 }
@@ -95,6 +99,8 @@ heap_close_up(void)
 	uintptr_t end = end_of_heap();
 	size_t size;
 
+	if (end == 0)
+		return;
 	for (size = HOLE_MAX; size > SMALL_MAX; size -= SMALL_MAX)
 		fill_holes(size, end);
 	for (; size >= sizeof(void *); size -= sizeof(void *))

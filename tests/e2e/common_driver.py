@@ -124,9 +124,23 @@ def parent(pid):
     return None if state in "ZX" else int(ppid)
 
 
-def children(pid):
+STANDING = ("checkpassword-f", "checkpassword-p", "checktoken-intr")
+
+
+def is_standing(pid):
+    """A helper that stays for the next logins."""
+    try:
+        with open("/proc/%d/comm" % pid) as f:
+            return f.read().strip() in STANDING
+    except OSError:
+        return False
+
+
+def children(pid, standing=False):
+    """Those that are alive; helpers that stay only if they are asked for."""
     return sorted(int(p) for p in os.listdir("/proc")
-                  if p.isdigit() and parent(int(p)) == pid)
+                  if p.isdigit() and parent(int(p)) == pid and
+                  (standing or not is_standing(int(p))))
 
 
 def memory(pid):

@@ -29,7 +29,7 @@ def command(pid):
 
 
 def helpers(h, name="checkpassword-file"):
-    return [p for p in children(h.daemon.process.pid)
+    return [p for p in children(h.daemon.process.pid, True)
             if command(p).endswith(name)]
 
 
