@@ -78,7 +78,7 @@ auth_init(struct event_base *base, const struct config *conf)
 {
 	auth.base = base;
 	auth.conf = conf;
-	helper_init(base);
+	helper_init(base, conf->libexec);
 	if (conf->client_ca != NULL)
 		make_certificate_argv(conf);
 }

@@ -37,6 +37,7 @@ struct standing {
 
 static struct {
 	struct event_base *base;
+	const char *libexec;
 	struct standing standing[STANDING_MAX];
 	LIST_HEAD(, helper_run) runs;
 	uint32_t ticket;
@@ -44,9 +45,27 @@ static struct {
 } helpers;
 
 void
-helper_init(struct event_base *base)
+helper_init(struct event_base *base, const char *libexec)
 {
 	helpers.base = base;
+	helpers.libexec = libexec;
+}
+
+/*
+ * Another program might decide anew at each login and then become one of
+ * ours: it would do so at the first one only.
+ */
+static bool
+is_ours(const char *program)
+{
+	size_t n = strlen(helpers.libexec);
+
+	if (strncmp(program, helpers.libexec, n) != 0 || program[n] != '/')
+		return false;
+	program += n + 1;
+	return strcmp(program, "checkpassword-file") == 0 ||
+	    strcmp(program, "checkpassword-pam") == 0 ||
+	    strcmp(program, "checktoken-introspect") == 0;
 }
 
 static void
@@ -364,7 +383,8 @@ start_within(struct helper_run *run, const struct helper_what *what,
 static int
 start(struct helper_run *run, const struct helper_what *what)
 {
-	struct standing *s = what->may_stay ? find_standing(what->argv) : NULL;
+	struct standing *s = what->may_stay && is_ours(what->argv[0]) ?
+	    find_standing(what->argv) : NULL;
 
 	if (s != NULL && s->state == STAYS)
 		return start_within(run, what, s);

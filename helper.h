@@ -1,8 +1,8 @@
 /*
  * Running a helper program for one login: login and secret by descriptor 3,
- * its answer by descriptor 4, the verdict by its exit code. A program that
- * stays for more (helpers/stand.h) is kept for KEPT seconds after the last;
- * every other one is started each time.
+ * its answer by descriptor 4, the verdict by its exit code. Programs of ours
+ * stay for more (helpers/stand.h) and are kept for KEPT seconds after the
+ * last; every other one is started each time.
  */
 #ifndef HELPER_H
 #define HELPER_H
@@ -32,7 +32,8 @@ struct helper_run {
 	void *arg;
 };
 
-void helper_init(struct event_base *);
+/* libexec: the directory of the programs that are ours. */
+void helper_init(struct event_base *, const char *libexec);
 
 /*
  * Starts a run of argv for that client and tells it what is in the iovecs,

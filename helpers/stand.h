@@ -5,8 +5,9 @@
  * alone gets its descriptors; the one that stays never reads a password.
  *
  * Who starts a helper offers it a channel (base/ipc.h) on the descriptor that
- * HELPER_CHANNEL in its environment names. A program that knows nothing of
- * this does its work and ends. One that stays says HELPER_STAYS, reports each
+ * HELPER_CHANNEL in its environment names: to programs of ours only, and not
+ * through another that becomes one of them. One that knows nothing of this
+ * does its work and ends. One that stays says HELPER_STAYS, reports each
  * login's end, the first one's too, and ends when the channel closes.
  */
 #ifndef HELPERS_STAND_H

@@ -25,10 +25,17 @@ def descendants(pid):
     return found
 
 
+def descriptors(pid):
+    try:
+        return len(os.listdir("/proc/%d/fd" % pid))
+    except OSError:
+        return 0        # gone meanwhile
+
+
 def things(h):
     """Its processes, and how many descriptors they have."""
     pids = descendants(h.daemon.process.pid)
-    return len(pids), sum(len(os.listdir("/proc/%d/fd" % p)) for p in pids)
+    return len(pids), sum(map(descriptors, pids))
 
 
 def honest(h):

@@ -19,6 +19,29 @@ if not os.path.exists(PRIV + "/fenced/smtpsubmitd"):
     sys.exit(1)
 
 
+def descendants(pid):
+    return [q for p in children(pid) for q in [p] + descendants(p)]
+
+
+def holds(pid, inodes):
+    try:
+        fds = os.listdir("/proc/%d/fd" % pid)
+        return bool(inodes & {os.readlink("/proc/%d/fd/%s" % (pid, fd))
+                              for fd in fds})
+    except OSError:
+        return False    # gone, or not ours to look at
+
+
+def session_of(h, client):
+    """The process of that client; of which generation, nobody knows."""
+    end = ":%04X" % client.sock.getsockname()[1]
+    with open("/proc/net/tcp") as f:
+        inodes = {"socket:[%s]" % line.split()[9] for line in f
+                  if line.split()[2].endswith(end)}
+    young = sorted(descendants(h.daemon.process.pid))
+    return ([p for p in young if holds(p, inodes)] or young)[-1]
+
+
 class Targets:
     """What the acts of one house are aimed at."""
 
@@ -45,12 +68,10 @@ class Targets:
         """What stands for the braces; another session is there to be read."""
         self.sprung()       # what came late is told by the row it belongs to
         h.other = h.login("alice")
-        nursery = [p for p in children(h.daemon.process.pid)
-                   if children(p)][-1]
         return {"dir": self.dir, "port": self.trap.port,
                 "udp": self.udp.getsockname()[1], "unix": self.path,
                 "hidden": self.hidden, "monitor": h.daemon.process.pid,
-                "session": children(nursery)[-1],
+                "session": session_of(h, h.other),
                 "file": write(self.dir + "/file", "x", 0o666)}
 
     def sprung(self):

@@ -127,16 +127,28 @@ def foreign():
             ("of Python", "", "235"),
             ("that closes all it does not know", "os.closerange(5, 256)",
              "235"),
-            ("that writes to every descriptor",
-             "'CHECKPASSWORD_CHANNEL' in os.environ and "
-             "os.write(5, b'x' * 100)", "235"),
+            ("that becomes one of ours",
+             "fd, there = os.pipe()\n"
+             "os.write(there, b'%s\\0%s\\0\\0' % (login, password))\n"
+             "os.close(there)\n"
+             "os.dup2(fd, 3)\n"
+             "os.set_inheritable(3, True)\n"
+             "open('" + T + "/ran', 'a').write('x')\n"
+             "os.execv('{build}/checkpassword-file', "
+             "['{build}/checkpassword-file', '{users}'] + sys.argv[1:])",
+             "235"),
             ("that says no", "sys.exit(1)", "535")):
+        line = line.replace("{build}", BUILD).replace(
+            "{users}", T + "/users")
         program = write(T + "/program", LOGIN % line, 0o755)
         with House(BUILD, T, ["auth " + program, "auth-tries 100"],
                    name="a program " + name) as h:
             answers = [tried(h) for _ in range(3)]
-            report(answers == [answer] * 3 and helpers(h, "python3") == [],
+            report(answers == [answer] * 3 and helpers(h) == [] and
+                   helpers(h, "python3") == [],
                    "a program %s is run each time" % name, answers)
+    with open(T + "/ran") as f:
+        report(f.read() == "xxx", "that one, too: it may decide anew")
 
 
 def endless():
