@@ -63,17 +63,21 @@ tls_warm_up(struct tls *server, struct tls_config *client)
 static uintptr_t
 end_of_heap(void)
 {
-	void *volatile p;
-	void *before = sbrk(0);
-	uintptr_t end;
-	int i = 0;
+	void *holes[LARGE_HOLES_MAX], *before = sbrk(0);
+	uintptr_t end = 0;
+	int n = 0;
 
 	do
-		p = malloc(HOLE_MAX);
-	while (p != NULL && sbrk(0) == before && i++ < LARGE_HOLES_MAX);
-	end = sbrk(0) == before ? 0 : (uintptr_t)p;
-	free(p);
-	return end;
+		holes[n] = malloc(HOLE_MAX);
+	while (holes[n++] != NULL && sbrk(0) == before && n < LARGE_HOLES_MAX);
+	if (sbrk(0) != before) {
+		end = (uintptr_t)holes[n - 1];
+		free(holes[n - 1]);
+		return end;
+	}
+	while (n > 0)
+		free(holes[--n]);
+	return 0;
 }
 
 /*

@@ -320,9 +320,10 @@ run(const uint8_t *data, size_t size, bool drip)
 	memset(&w, 0, sizeof(w));
 	memset(&connection, 0, sizeof(connection));
 	w.said = said == NULL ? calloc(1, OUT_MAX + 1) : said;
-	w.said[OUT_MAX] = '\0';
 	w.got = got == NULL ? malloc(OUT_MAX) : got;
 	w.content = content == NULL ? malloc(OUT_MAX) : content;
+	MUST(w.said != NULL && w.got != NULL && w.content != NULL);
+	w.said[OUT_MAX] = '\0';
 	w.scene = data[0];
 	w.drip = drip;
 	w.random = (unsigned)size;

@@ -236,6 +236,29 @@ cut_input(const uint8_t *data, size_t size)
 	w.rest_len = size;
 }
 
+/* More than a reply to one command: that is noticed if it comes in time. */
+static bool
+has_surplus(void)
+{
+	bool whole = false;
+	size_t i, line = 0;
+
+	for (i = 0; i < w.rest_len; i++) {
+		if (w.rest[i] == 0xff)
+			whole = false;
+		else if (whole)
+			return true;
+		else if (w.rest[i] == '\n')
+			whole = i - line < 4 || w.rest[line + 3] != '-';
+		else
+			continue;
+		line = i + 1;
+	}
+	return false;
+}
+
+static bool surplus;
+
 static int
 run(const uint8_t *data, size_t size, bool drip)
 {
@@ -254,6 +277,7 @@ run(const uint8_t *data, size_t size, bool drip)
 	w.drip = drip;
 	w.ms = 1000000;
 	cut_input(data, size);
+	surplus = has_surplus();
 	set_service();
 	status = role_run(begin, NULL);
 	if (getenv("SHOW") != NULL)	/* to look at one input */
@@ -283,7 +307,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char said[OUT_MAX], answers[OUT_MAX];
 	struct log whole_said = { said, 0 }, whole_answers = { answers, 0 };
-	int status;
+	int status, again;
 
 	if (size < 6 || size > INPUT_MAX)
 		return 0;
@@ -295,7 +319,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	status = run(data, size, false);
 	keep(&whole_said, &w.said);
 	keep(&whole_answers, &w.answers);
-	MUST(run(data, size, true) == status);
+	again = run(data, size, true);
+	if (surplus)
+		return 0;
+	MUST(again == status);
 	MUST(is_same(&whole_said, &w.said));
 	/* a violation ends it, with answers that were not yet sent */
 	MUST(status == 111 || is_same(&whole_answers, &w.answers));

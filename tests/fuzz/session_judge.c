@@ -148,7 +148,7 @@ judge_line(struct judge *j, const char *line, size_t n)
 {
 	const uint8_t *chunk;
 	int64_t size = -1;
-	bool last, auth = j->in_auth;
+	bool last = false, auth = j->in_auth;
 	int code;
 
 	if (!auth)

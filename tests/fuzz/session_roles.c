@@ -38,6 +38,7 @@ tell(int from, uint16_t type, uint16_t flags, const void *p, size_t n, int fd)
 	c->queue[i].len = (unsigned)n;
 	c->queue[i].fd = fd;
 	c->queue[i].data = malloc(n + 1);
+	MUST(c->queue[i].data != NULL);
 	if (n > 0)
 		memcpy(c->queue[i].data, p, n);
 }

@@ -4,8 +4,7 @@ It goes in rounds. In each: honest clients by DATA and BDAT, some by STARTTLS
 with long sessions, some by BURL, bad ones all the time, and a reload. Then all
 end, and what is left is looked at: that is comparable from round to round,
 while a generation of the daemon grows by the connections it has."""
-import os
-import signal
+
 import time
 
 from house import Broken, House, report, show

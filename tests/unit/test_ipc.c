@@ -42,9 +42,12 @@ try_pack(void)
 		free(small);
 	}
 	for (size = 0; size <= 30; size++) {
-		char *cut = copy_of((char *)buf, size < 29 ? size : 29);
+		char *cut = malloc(size + (size == 0));
 
-		cut = realloc(cut, size + (size == 0));
+		if (cut == NULL)
+			return;
+		memset(cut, 0, size);
+		memcpy(cut, buf, size < 29 ? size : 29);
 		unpack_start(&unpack, cut, size);
 		ok(unpack_u8(&unpack) == (size < 1 ? 0 : 0xab), "u8", 2, " ");
 		ok(unpack_u16(&unpack) == (size < 3 ? 0 : 0xabcd), "u16", 3,

@@ -139,7 +139,7 @@ try_digest_info(void)
 		}
 		for (k = 0; k < 19; k++) {
 			in[k] ^= 1;
-			ok(!pkcs1_is_digest_info(in, 19 + head[i][18]),
+			ok(!pkcs1_is_digest_info(in, 19U + head[i][18]),
 			    "altered", 7, "octet %zu", k);
 			in[k] ^= 1;
 		}
