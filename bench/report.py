@@ -142,7 +142,7 @@ set yrange [0:*]
 set grid ytics lc rgb "#dddddd"
 set border 3
 set tics nomirror scale 0
-set xtics rotate by -35
+set xtics rotate by 40 right
 unset key
 set multiplot layout 2,2
 %(panels)s
@@ -151,8 +151,9 @@ unset multiplot
 PANEL = """\
 set title "%(title)s"
 set ylabel "%(unit)s"
-plot "%(data)s" using 0:2:3:xtic(1) with boxes lc rgb variable, \
-"" using 0:4:5:6 with yerrorbars lc rgb "#333333" pt 0
+plot "%(data)s" using 0:2:3:xtic(1) notitle \
+with boxes lc rgb variable, \
+"" using 0:4:5:6 notitle with yerrorbars lc rgb "#333333" pt 0
 """
 SIZES = """\
 set terminal svg size 720,420 font "sans-serif,12" background "white"
