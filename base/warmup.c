@@ -64,7 +64,7 @@ static uintptr_t
 end_of_heap(void)
 {
 	void *holes[LARGE_HOLES_MAX], *before = sbrk(0);
-	uintptr_t end = 0;
+	uintptr_t end;
 	int n = 0;
 
 	do
