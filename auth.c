@@ -2,9 +2,8 @@
  * The monitor's conversation with a checkpassword program: name and password
  * (or token) by descriptor 3, the verdict by exit code, and by descriptor 4
  * what the program's last step, auth-reply, says about the user. At most
- * max-auth-helpers run at once, the others wait their turn. A helper is
- * exec'd with nothing but these descriptors and a small environment; the
- * secret is wiped here as soon as it is in the pipe.
+ * max-auth-helpers run at once, the others wait their turn. How one is run is
+ * in helper.c; the secret is wiped here as soon as it has it.
  */
 #include <sys/uio.h>
 

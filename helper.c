@@ -147,12 +147,14 @@ helper_stays(struct standing *s)
 		}
 }
 
-static void
+/* False at the end of the channel. */
+static bool
 hear(struct standing *s)
 {
 	static struct frame frame;
+	int n;
 
-	while (s->pid != 0 && ipc_recv(s->channel, &frame) == 1) {
+	while ((n = ipc_recv(s->channel, &frame)) == 1) {
 		if (frame.fd != -1)
 			close(frame.fd);
 		if (frame.type == HELPER_STAYS)
@@ -160,6 +162,7 @@ hear(struct standing *s)
 		else if (frame.type == HELPER_ENDED)
 			run_ended(s, &frame);
 	}
+	return n != 0;
 }
 
 /* Its end of the channel tells nothing: its process's end does. */
@@ -167,12 +170,9 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct standing *s = arg;
-	char octet;
 
-	(void)what;
-	hear(s);
-	if (s->pid != 0 &&
-	    recv((int)fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+	(void)fd, (void)what;
+	if (!hear(s))
 		event_del(s->readable);
 }
 

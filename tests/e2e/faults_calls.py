@@ -4,9 +4,8 @@ import errno
 import mmap
 import os
 import struct
-import subprocess
 
-from common_driver import HERE, begin, end, skip
+from common_driver import begin, end, skip
 from faults_case import (Place, at_rest, content, daemon, descriptors, making,
                          many, message, monitor_of, nursery_of, say, serves, talk,
                          url, wait, write)
@@ -63,15 +62,6 @@ CASES += [("maildir", "openat", "ENOSPC EMFILE EACCES", 2),
           ("maildir", "fsync", "ENOSPC EIO", 2),
           ("maildir", "renameat", "ENOSPC EIO EDQUOT", 1),
           ("maildir", "malloc", "ENOMEM", 3)]
-
-
-def build_library():
-    path = T + "/failing.so"
-    out = subprocess.run(
-        [os.environ.get("CC", "cc"), "-std=c17", "-D_GNU_SOURCE", "-shared",
-         "-fPIC", "-o", path, HERE + "/../faults/failing.c", "-ldl"],
-        capture_output=True, text=True)
-    return path if out.returncode == 0 else None
 
 
 class Failing:
@@ -218,7 +208,7 @@ def case(role, call, errors, most, imapd, library):
 
 
 def main():
-    library = build_library()
+    library = PLACE.library("failing")
     if os.environ.get("SANITIZED") or os.environ.get("WRAP") or not library:
         skip("calls that fail", "the library cannot be preloaded here")
         return

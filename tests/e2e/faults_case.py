@@ -1,10 +1,11 @@
 """What the drivers of faults.t share."""
 import concurrent.futures
 import os
+import subprocess
 import threading
 
-from common_driver import (House, Unexpected, children, daemon, expect,  # noqa
-                           reply, report, say, talk, wait, write)
+from common_driver import (HERE, House, Unexpected, children,  # noqa
+                           daemon, expect, reply, report, say, talk, wait, write)
 from imapd import Imapd, Script
 
 HEAD = b"From: alice@example.org\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n" \
@@ -23,6 +24,16 @@ class Place:
         d = Imapd(Script(**script))
         d.__enter__()
         return d
+
+    def library(self, name):
+        """What is to be preloaded; None: it cannot be compiled here."""
+        path = "%s/%s.so" % (self.scratch, name)
+        out = subprocess.run(
+            [os.environ.get("CC", "cc"), "-std=c17", "-D_GNU_SOURCE",
+             "-shared", "-fPIC", "-o", path,
+             HERE + "/../faults/%s.c" % name, "-ldl"],
+            capture_output=True, text=True)
+        return path if out.returncode == 0 else None
 
     def house(self, name, config=(), relay=(), imapd=None, **more):
         lines = ["tls optional", "auth-tries 10"] + list(config)

@@ -5,24 +5,15 @@ import mmap
 import os
 import re
 import struct
-import subprocess
 import time
 
-from common_driver import (HERE, begin, end, expect, say, skip, talk, wait)
-from faults_case import HEAD, Place, at_rest, making, many, serves
+from common_driver import (begin, end, expect, say, skip, talk, wait)
+from faults_case import (HEAD, Place, at_rest, making, many,
+                         serves)
 
 BUILD, T = begin("faults")
 PLACE = Place(BUILD, T)
 DAY = 86400
-
-
-def build_library():
-    path = T + "/clock.so"
-    out = subprocess.run(
-        [os.environ.get("CC", "cc"), "-std=c17", "-D_GNU_SOURCE", "-shared",
-         "-fPIC", "-o", path, HERE + "/../faults/clock.c", "-ldl"],
-        capture_output=True, text=True)
-    return path if out.returncode == 0 else None
 
 
 class Clock:
@@ -182,7 +173,7 @@ def case(name, how, library):
 
 
 def main():
-    library = build_library()
+    library = PLACE.library("clock")
     if os.environ.get("SANITIZED") or os.environ.get("WRAP") or not library:
         skip("a clock that jumps", "the library cannot be preloaded here")
         return
