@@ -402,9 +402,11 @@ wait_and_hear(bool output)
 		session_finish("poll failed");
 	if (fds[1].revents)
 		errand_hear_monitor();
-	if (fds[2].revents & (POLLIN | POLLHUP | POLLERR))
+	/* what was just heard may have cost us the next */
+	if (session.relay != -1 &&
+	    (fds[2].revents & (POLLIN | POLLHUP | POLLERR)))
 		errand_hear_relay();
-	if (fds[3].revents)
+	if (session.fetch != -1 && fds[3].revents)
 		errand_hear_fetch();
 	if ((fds[2].revents & POLLOUT) && session.relay_full) {
 		session.relay_full = false;
