@@ -156,7 +156,7 @@ open_listening(const struct listen_line *line)
 	if (line->address.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (bind(fd, (const struct sockaddr *)&line->address,
-	    line->len) == -1 || listen(fd, 511) == -1) {
+	    line->len) == -1 || listen(fd, SOMAXCONN) == -1) {
 		close(fd);
 		return -1;
 	}

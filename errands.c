@@ -429,6 +429,15 @@ lose_monitor(void)
 	session.leaving = true;
 }
 
+/* Others wait for our place. Who has logged in meanwhile keeps it. */
+static void
+make_room(void)
+{
+	if (!session.smtp.authenticated)
+		session_last_word(R_TOO_MANY_CONNECTIONS,
+		    "too many connections, and not logged in");
+}
+
 void
 errand_hear_monitor(void)
 {
@@ -452,6 +461,8 @@ errand_hear_monitor(void)
 		take_fetch(frame->fd);
 	else if (frame->type == S_LEAVE && frame->fd == -1)
 		session.leaving = true;
+	else if (frame->type == S_ROOM && frame->fd == -1)
+		make_room();
 	else
 		session_finish("the monitor sends nonsense");
 }

@@ -14,6 +14,7 @@ enum frame_type {
 	N_RELAY,	/* u32 ticket, u32 pid, 0: could not be born
 			   [fd: our end of its channel] */
 	N_CLIENT,	/* u32 pid, u8 within the limit: answers M_CLIENT */
+	N_CROWD,	/* u32 connections: nearly all that there may be */
 
 	/* monitor -> nursery */
 	M_SERVE,	/* what the next server offers (ehlo_pack): accept */
@@ -38,6 +39,7 @@ enum frame_type {
 			   base/transcript.h -> as S_AUTH */
 	/* monitor -> session */
 	S_LEAVE,	/* the service stops: be gone when idle */
+	S_ROOM,		/* make room for others, at once */
 
 	/* monitor -> relay */
 	O_KEYPAIR,	/* before O_ORDER or O_PROBE, or not at all: bytes

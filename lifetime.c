@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/stopped.h"
 #include "helper.h"
 #include "ledger.h"
 #include "monitor.h"
@@ -17,7 +18,7 @@
 
 static bool hangup_pending;	/* for the successor, when it serves */
 static int64_t stop_asked;	/* ms, 0: nobody has */
-static struct event *crash_timer, *rest_timer;
+static struct event *crash_timer, *rest_timer, *stopped_timer;
 static bool resting;		/* asked the nursery to go, for want of work */
 static bool starting;		/* a successor does not serve yet */
 static pid_t failed_successor;
@@ -217,13 +218,42 @@ on_terminate(evutil_socket_t sig, short what, void *arg)
 }
 
 static void
+await_stopped(void)
+{
+	int ms = stopped_wait();
+	struct timeval time = { ms / 1000, ms % 1000 * 1000 };
+
+	if (ms == -1)
+		event_del(stopped_timer);
+	else
+		event_add(stopped_timer, &time);
+}
+
+/* Whichever it is, the nursery, too: its end is seen to as any other. */
+static void
+on_stopped_timer(evutil_socket_t fd, short what, void *arg)
+{
+	pid_t pid;
+
+	(void)fd, (void)what, (void)arg;
+	while ((pid = stopped_overdue()) != 0) {
+		log_event(NULL, "stopped", "pid %ld was stopped and did not "
+		    "go on, it is killed", (long)pid);
+		kill(pid, SIGKILL);
+	}
+	await_stopped();
+}
+
+static void
 on_child(evutil_socket_t sig, short what, void *arg)
 {
 	int status;
 	pid_t pid;
 
 	(void)sig, (void)what, (void)arg;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &status, WNOHANG | STOPPED_TOO)) > 0) {
+		if (stopped_note(pid, status))
+			continue;
 		if (pid == monitor.successor && monitor.stopping)
 			monitor.successor = 0;
 		else if (pid != monitor.successor &&
@@ -233,6 +263,7 @@ on_child(evutil_socket_t sig, short what, void *arg)
 			log_event(NULL, "child-died", "imapfetch, pid %ld, "
 			    "signal %d", (long)pid, WTERMSIG(status));
 	}
+	await_stopped();
 }
 
 static void
@@ -253,7 +284,8 @@ lifetime_start(void)
 	watch_signal(SIGCHLD, on_child);
 	crash_timer = evtimer_new(monitor.base, on_crash_timer, NULL);
 	rest_timer = evtimer_new(monitor.base, on_rest_timer, NULL);
-	if (crash_timer == NULL || rest_timer == NULL)
+	stopped_timer = evtimer_new(monitor.base, on_stopped_timer, NULL);
+	if (crash_timer == NULL || rest_timer == NULL || stopped_timer == NULL)
 		fatal("monitor: out of memory");
 	if (generation_is_activated(monitor.sockets))
 		lifetime_last_client_went();

@@ -240,6 +240,7 @@ register_newborn(struct frame *frame)
 	if (!unpack_done(&unpack) || frame->fd == -1)
 		fatal("the nursery sends nonsense");
 	client->channel = frame->fd;
+	client->born = clock_ms();
 	client->relay = client->fetch = -1;
 	client->relays = probe_set("");
 	fcntl(client->channel, F_SETFL, O_NONBLOCK);
@@ -311,6 +312,19 @@ register_client(struct frame *frame)
 	origin_counted(pid, welcome);
 }
 
+static void
+register_crowd(struct frame *frame)
+{
+	struct unpack unpack;
+	unsigned connections;
+
+	unpack_start(&unpack, frame->data, frame->len);
+	connections = unpack_u32(&unpack);
+	if (!unpack_done(&unpack))
+		fatal("the nursery sends nonsense");
+	crowd_make_room(connections);
+}
+
 /* A frame whose descriptor we have no room for: that child must go. */
 static void
 turn_out(struct frame *frame)
@@ -359,6 +373,8 @@ on_nursery(evutil_socket_t fd, short what, void *arg)
 		register_relay(&monitor.frame);
 	else if (monitor.frame.type == N_CLIENT)
 		register_client(&monitor.frame);
+	else if (monitor.frame.type == N_CROWD)
+		register_crowd(&monitor.frame);
 	else
 		fatal("the nursery sends nonsense");
 }

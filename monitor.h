@@ -1,9 +1,9 @@
 /*
  * The monitor in files: monitor.c has the loop, the sessions' request table
- * and the nursery's reports; lifetime.c signals and generations; origin.c
- * clients behind proxies; login.c the logins; broker.c the relay processes;
- * probe.c what is known of the next servers; fetcher.c imapfetch. This is what
- * they share.
+ * and the nursery's reports; lifetime.c signals and generations; crowd.c what
+ * to do about too many; origin.c clients behind proxies; login.c the logins;
+ * broker.c the relay processes; probe.c what is known of the next servers;
+ * fetcher.c imapfetch. This is what they share.
  */
 #ifndef MONITOR_H
 #define MONITOR_H
@@ -46,6 +46,8 @@ struct client {
 	struct event *readable;
 	pid_t pid;
 	char id[SESSION_ID_SIZE], address[CLIENT_SIZE];
+	int64_t born;		/* clock_ms() */
+	bool sent_away;		/* to make room for others */
 	enum origin origin;
 	bool authenticated;
 	char user[USER_SIZE], senders[SENDERS_SIZE];
@@ -125,6 +127,9 @@ void lifetime_last_client_went(void);
 /* Nothing would be lost, and nobody served worse, without this process. */
 bool lifetime_may_rest(void);
 _Noreturn void lifetime_end(void);	/* the loop has ended */
+
+/* crowd.c: when so many connections are nearly too many */
+void crowd_make_room(unsigned connections);
 
 /* login.c: answers S_AUTH; NULL, or what was wrong with the request */
 const char *login_request(struct client *, struct unpack *);

@@ -5,8 +5,6 @@
  * listening sockets and a configured TLS context without a key. It talks to
  * the monitor only.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -18,65 +16,29 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/stopped.h"
 #include "base/warmup.h"
 #include "sandbox/sandbox.h"
 #include "children.h"
+#include "nursery.h"
 #include "order.h"
-#include "smtp/reply.h"
 
 /* Connections taken in a row before the monitor is heard again. */
 #define ACCEPT_BURST 16
 /* ms in which deaths are gathered: to be woken for each one is dear. */
 #define REAP_EVERY 20
+/* ms in which nothing is accepted after there was no descriptor for it. */
+#define BREATH 100
 
-static struct {
-	struct service *service;
-	struct socket_set sockets;
-	int monitor;
-	bool serving, stopping;
-	bool out_of_breath;	/* accepts nothing for a moment */
-	int64_t reaped;		/* clock_ms() of the last death seen, or 0 */
-} nursery;
+struct nursery_state nursery;
 
-static volatile sig_atomic_t child_ended;
+static volatile sig_atomic_t child_changed;
 
 static void
 note_child(int sig)
 {
 	(void)sig;
-	child_ended = 1;
-}
-
-static void
-random_id(char id[SESSION_ID_SIZE])
-{
-	/* no letters that are mistaken for one another */
-	static const char letters[] = "0123456789abcdefghjkmnpqrstvwxyz";
-	unsigned char bits[SESSION_ID_SIZE - 1];
-	size_t i;
-
-	arc4random_buf(bits, sizeof(bits));
-	for (i = 0; i < sizeof(bits); i++)
-		id[i] = letters[bits[i] % 32];
-	id[i] = '\0';
-}
-
-/* A v4 client of a v6 socket is shown as what it is. */
-static void
-client_text(const struct sockaddr_storage *ss, char *text, size_t size)
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
-
-	strlcpy(text, "local", size);
-	if (ss->ss_family == AF_INET)
-		inet_ntop(AF_INET, &in->sin_addr, text, (socklen_t)size);
-	else if (ss->ss_family == AF_INET6 &&
-	    IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text,
-		    (socklen_t)size);
-	else if (ss->ss_family == AF_INET6)
-		inet_ntop(AF_INET6, &in6->sin6_addr, text, (socklen_t)size);
+	child_changed = 1;
 }
 
 static void hear_monitor(void);
@@ -85,8 +47,8 @@ static void hear_monitor(void);
  * The monitor may be waiting for us to take a frame: so while its channel is
  * full what it says is heard.
  */
-static void
-tell(uint16_t type, const struct pack *pack, int fd)
+void
+nursery_tell(uint16_t type, const struct pack *pack, int fd)
 {
 	struct pollfd pfd = { .fd = nursery.monitor,
 	    .events = POLLIN | POLLOUT };
@@ -115,123 +77,43 @@ bury(pid_t pid, int status)
 	pack_u32(&pack, (uint32_t)status);
 	pack_u8(&pack, child.role);
 	pack_u8(&pack, child.condemned);
-	tell(N_DIED, &pack, -1);
+	nursery_tell(N_DIED, &pack, -1);
 }
 
-static void
-reap(void)
+void
+nursery_reap(void)
 {
 	int status;
 	pid_t pid;
 
-	child_ended = 0;
+	child_changed = 0;
 	nursery.reaped = 0;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &status, WNOHANG | STOPPED_TOO)) > 0) {
+		if (stopped_note(pid, status))
+			continue;
 		bury(pid, status);
 		nursery.reaped = clock_ms();
 	}
 }
 
-/* Connections */
-
-/* Over a limit: said in the clear, for a handshake would cost a process. */
 static void
-turn_away(int fd, bool tls, const char *client, const char *why)
+end_stopped(void)
 {
-	char line[REPLY_LINE_MAX], rest[512];
-	struct log_line log;
-	size_t n;
-
-	log_start(&log, NULL, "turned-away");
-	log_str(&log, "client", client);
-	log_str(&log, "reason", why);
-	log_end(&log);
-	if (!tls) {
-		n = reply_format(line, sizeof(line), R_TOO_MANY_CONNECTIONS,
-		    NULL);
-		if (send(fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
-			/* unread input would turn our FIN into a RST */
-			shutdown(fd, SHUT_WR);
-			while (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
-				;
-		}
-	}
-	close(fd);
-}
-
-static void
-tell_newborn(pid_t pid, const struct birth *who, int channel)
-{
-	unsigned char buf[256];
-	struct pack pack;
-
-	pack_start(&pack, buf, sizeof(buf));
-	pack_u32(&pack, (uint32_t)pid);
-	pack_string(&pack, who->id);
-	pack_string(&pack, who->client);
-	pack_u8(&pack, who->tls);
-	tell(N_NEWBORN, &pack, channel);
-}
-
-static void
-bear_session(int client, const struct birth *who)
-{
-	int pair[2], keep[3];
+	struct child *child;
 	pid_t pid;
 
-	if (ipc_pair(pair) == -1) {
-		turn_away(client, who->tls, who->client, strerror(errno));
-		return;
+	while ((pid = stopped_overdue()) != 0) {
+		child = children_find(pid);
+		if (child == NULL)
+			continue;
+		log_event(NULL, "stopped", "pid %ld was stopped and did not "
+		    "go on, it is killed", (long)pid);
+		child->condemned = true;
+		kill(pid, SIGKILL);
 	}
-	pid = children_birth(ROLE_SESSION, who->client);
-	if (pid == 0) {
-		keep[0] = client;
-		keep[1] = pair[1];
-		keep[2] = log_descriptor();
-		sandbox_close_others(keep, 3);
-		session_main(nursery.service, who, client, pair[1]);
-	}
-	close(pair[1]);
-	if (pid == -1) {
-		turn_away(client, who->tls, who->client, strerror(errno));
-	} else {
-		tell_newborn(pid, who, pair[0]);
-		close(client);
-	}
-	close(pair[0]);
 }
 
-/* A proxy's clients are counted by themselves, when it has named them. */
-static bool
-is_over_limit(const char *client, size_t same)
-{
-	const struct config *conf = &nursery.service->conf;
-
-	return same >= conf->max_per_source && !config_trusts(conf, client);
-}
-
-static void
-welcome(int fd, const struct sockaddr_storage *ss, bool tls)
-{
-	const struct config *conf = &nursery.service->conf;
-	struct birth who;
-	size_t all, same;
-
-	client_text(ss, who.client, sizeof(who.client));
-	random_id(who.id);
-	who.tls = tls;
-	census_count(who.client, &all, &same);
-	if (all >= conf->max_connections || is_over_limit(who.client, same)) {
-		reap();
-		census_count(who.client, &all, &same);
-	}
-	if (all >= conf->max_connections)
-		turn_away(fd, tls, who.client, "max-connections");
-	else if (is_over_limit(who.client, same))
-		turn_away(fd, tls, who.client, "max-connections-per-source");
-	else
-		bear_session(fd, &who);
-}
+/* Connections */
 
 static void
 accept_some(size_t i)
@@ -304,7 +186,7 @@ tell_relay(uint32_t ticket, pid_t pid, int channel)
 	pack_start(&pack, buf, sizeof(buf));
 	pack_u32(&pack, ticket);
 	pack_u32(&pack, (uint32_t)pid);
-	tell(N_RELAY, &pack, channel);
+	nursery_tell(N_RELAY, &pack, channel);
 }
 
 static void
@@ -361,7 +243,7 @@ count_client(struct frame *frame)
 	size_t all, same;
 	pid_t pid;
 
-	reap();		/* whoever has gone counts no more */
+	nursery_reap();		/* whoever has gone counts no more */
 	unpack_start(&unpack, frame->data, frame->len);
 	pid = (pid_t)unpack_u32(&unpack);
 	unpack_string(&unpack, address, sizeof(address));
@@ -373,8 +255,8 @@ count_client(struct frame *frame)
 	census_add(pid, address);
 	pack_start(&pack, buf, sizeof(buf));
 	pack_u32(&pack, (uint32_t)pid);
-	pack_u8(&pack, !is_over_limit(address, same));
-	tell(N_CLIENT, &pack, -1);
+	pack_u8(&pack, !is_too_many(address, same));
+	nursery_tell(N_CLIENT, &pack, -1);
 }
 
 static void
@@ -412,20 +294,21 @@ hear_monitor(void)
 static int
 wait_for_something(struct pollfd *fds, nfds_t n)
 {
-	static const struct timespec breath = { 0, 100 * 1000 * 1000 };
-	static const struct timespec gather = { 0, REAP_EVERY * 1000 * 1000 };
-	const struct timespec *wait = NULL;
+	int ms = stopped_wait();
+	struct timespec wait;
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
 	if (nursery.out_of_breath) {
-		wait = &breath;
+		ms = BREATH;
 	} else if (nursery.reaped != 0) {
-		wait = &gather;
+		ms = REAP_EVERY;
 		sigaddset(&blocked, SIGCHLD);
 	}
 	nursery.out_of_breath = false;
-	return ppoll(fds, n, wait, &blocked);
+	wait.tv_sec = ms / 1000;
+	wait.tv_nsec = ms % 1000 * 1000000L;
+	return ppoll(fds, n, ms == -1 ? NULL : &wait, &blocked);
 }
 
 _Noreturn static void
@@ -435,9 +318,10 @@ nursery_loop(void)
 	size_t i, n;
 
 	for (;;) {
-		if (child_ended || (nursery.reaped != 0 &&
+		end_stopped();
+		if (child_changed || (nursery.reaped != 0 &&
 		    clock_ms() - nursery.reaped >= REAP_EVERY))
-			reap();
+			nursery_reap();
 		if (nursery.stopping && children_count() == 0)
 			_exit(0);
 		fds[0] = (struct pollfd){ .fd = nursery.monitor,

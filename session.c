@@ -73,12 +73,14 @@ session_finish(const char *why)
 
 /* The client */
 
+/* A stranger has that long for the whole of it, until he logs in. */
 static void
 touch(void)
 {
 	session.last_heard = clock_ms();
-	session.idle_deadline = session.last_heard +
-	    session.service->conf.idle_timeout;
+	session.idle_deadline = session.service->conf.idle_timeout +
+	    (session.smtp.authenticated ? session.last_heard :
+	    session.stranger_since);
 }
 
 static void
@@ -344,6 +346,7 @@ check_deadlines(void)
 	if (session.fetch_deadline != 0 && now >= session.fetch_deadline)
 		errand_lose_fetch(R_BURL_IMAP_DOWN);
 	if (others_work()) {
+		session.stranger_since = now;
 		touch();
 		return;
 	}
@@ -513,7 +516,7 @@ session_main(struct service *service, const struct birth *who, int client,
 	session.who = *who;
 	session.monitor = monitor;
 	session.relay = session.fetch = -1;
-	session.begun = clock_ms();
+	session.begun = session.stranger_since = clock_ms();
 	pack_start(&session.commands, session.batch, sizeof(session.batch));
 	stream_start(&session.client, client);
 	tls_set_signer(errand_sign);

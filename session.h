@@ -44,6 +44,7 @@ struct session {
 	char url[COMMAND_LINE_MAX];
 	uint64_t fetch_limit;
 	int64_t idle_deadline, last_heard, begun;
+	int64_t stranger_since;	/* or since its last try to log in */
 	size_t in_len, out_sent;
 	char *in;
 	unsigned char batch[IPC_PAYLOAD_MAX];	/* commands for the relay */

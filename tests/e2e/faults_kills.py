@@ -202,16 +202,42 @@ def leaves(step, how, imapd):
     return "%s at %s: the client" % (how, step), act
 
 
+def is_gone(pid):
+    return not os.path.exists("/proc/%d" % pid)
+
+
+def goes_on(imapd):
+    """It is stopped for a while only."""
+    def act(wrong):
+        h = PLACE.house("goes on")
+        h.daemon.launch()
+        try:
+            w = Walk(h, imapd)
+            w.go(0, STEPS.index("rcpt") + 1)
+            pid = pid_of(h, "session")
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(25)
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(10)
+            w.go(STEPS.index("data"), 9)
+            w.finish()
+            if "event=stopped" in h.daemon.log():
+                wrong.append(h.log_tail(2))
+        finally:
+            stop(h, wrong, True)
+    return "SIGSTOP for 25 s: the session goes on", act
+
+
 def stays_stopped(role, step, imapd):
     """It is stopped and nobody wakes it: a client hears so in time, if there
-    is somebody to say it, and others are served."""
+    is somebody to say it, others are served, and at last it is killed."""
     def act(wrong):
         h = PLACE.house("stopped", ["relay-timeout 2s"], ["end#1 delay 0.5"])
         h.daemon.launch()
         try:
             w = Walk(h, imapd)
             w.go(0, STEPS.index(step) + 1)
-            w.c.patience = 30
+            w.c.patience = 40
             pid = pid_of(h, role)
             os.kill(pid, signal.SIGSTOP)
             if role == "relay":
@@ -226,16 +252,29 @@ def stays_stopped(role, step, imapd):
                         time.monotonic() - began > 22:
                     wrong.append("after %.0f s: %s" % (
                         time.monotonic() - began, got))
-            serves(h, wrong, "meanwhile the service")
-            os.kill(pid, signal.SIGCONT)
+            if role != "nursery":
+                serves(h, wrong, "meanwhile the service")
+            began = time.monotonic()
+            if not wait(40, lambda: "event=stopped" in h.daemon.log()) or \
+                    not wait(2, lambda: is_gone(pid)):
+                wrong.append("it stays")
+            if role == "session":
+                try:
+                    wrong.append("its client heard %s" % reply(w.c))
+                except Exception as e:
+                    if "the connection ended" not in str(e):
+                        wrong.append("its client: %s" % e)
             w.c.hang_up()
+            if role == "nursery":
+                over(h, wrong)
+                return
             if not at_rest(h, 5):
-                wrong.append("it stays when it goes on")
+                wrong.append("something stays")
             if role == "relay" and len(h.relay.completed) > 2:
                 wrong.append("delivered twice")
             serves(h, wrong)
         finally:
-            stop(h, wrong, True)
+            stop(h, wrong, role != "nursery")
     return "SIGSTOP for ever at %s: %s" % (step, role), act
 
 
@@ -447,7 +486,8 @@ def main():
     # these wait long and do little
     cases = [stays_stopped(*c, imapd) for c in (
         ("relay", "mail"), ("relay", "rcpt"), ("relay", "dot"),
-        ("relay", "end"), ("session", "rcpt"), ("session", "end"))] + cases
+        ("relay", "end"), ("session", "rcpt"), ("session", "end"),
+        ("nursery", "rcpt"))] + [goes_on(imapd)] + cases
     many(cases + kills(imapd), 14)
 
 
