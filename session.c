@@ -529,8 +529,10 @@ session_main(struct service *service, const struct birth *who, int client,
 		bool output = session.handshaking ||
 		    session.arrival != ARRIVAL_DONE ? false : work();
 
-		/* what it had sent before is done, as far as it goes */
-		if (session.client_eof && session.smtp.wait == WAIT_NOTHING)
+		/* what it had sent before is done, as far as it goes, and
+		   answered: it may have closed its own direction only */
+		if (session.client_eof && !output &&
+		    session.smtp.wait == WAIT_NOTHING)
 			session_finish("client gone");
 		wait_and_hear(output);
 	}

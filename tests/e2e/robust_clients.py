@@ -1,5 +1,6 @@
 """Cases of robust.t about clients, and about what the daemon is started with."""
 import base64
+import contextlib
 import os
 import re
 import resource
@@ -27,6 +28,71 @@ def session_of(h, connect):
     if len(born) != 1:
         raise RuntimeError("the session: %s" % born)
     return sock, born.pop()
+
+
+OK = b"250 2.0.0 OK\r\n"
+
+
+def queued(port):
+    """Octets that the kernel has of the daemon's replies: what it has not
+    sent, and what nobody has read."""
+    total = 0
+    with open("/proc/net/tcp") as f:
+        for line in f.readlines()[1:]:
+            words = line.split()
+            sent, unread = (int(x, 16) for x in words[4].split(":"))
+            if int(words[1].split(":")[1], 16) == port:
+                total += sent
+            elif int(words[2].split(":")[1], 16) == port:
+                total += unread
+    return total
+
+
+def settled(port):
+    """The same when it does not change any more."""
+    seen = [0, 1, 2]
+    wait(5, lambda: time.sleep(0.1) or seen.append(queued(port)) or
+         seen[-1] == seen[-2] == seen[-3] > 0)
+    return seen[-1]
+
+
+def pours(h):
+    """A client who does not read until he is told to; greeted."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(20 * SLOW)
+    sock.connect(("127.0.0.1", h.daemon.names["port"]))
+    sock.recv(1000)
+    return sock
+
+
+def reads_late():
+    """As `printf ... | nc` does: it says all, closes its direction, and reads
+    when there is time. What the kernel did not take by then comes, too."""
+    name = "a client that closes its direction reads every reply"
+    with PLACE.house("reads late") as h:
+        with requirement(name, h) as wrong:
+            h.dial("plain").hang_up()
+            sock, port = pours(h), h.daemon.names["port"]
+            sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    sock.send(b"NOOP\r\n" * 1000)
+            room = settled(port)
+            sock.close()
+            for more in range(-32000, 80000, 16000):
+                n = (room + more) // len(OK)
+                sock = pours(h)
+                sock.sendall(b"NOOP\r\n" * n)
+                sock.shutdown(socket.SHUT_WR)
+                settled(port)
+                got = b""
+                while part := sock.recv(1 << 16):
+                    got += part
+                sock.close()
+                if got != OK * n:
+                    wrong.append("%d replies to %d commands, the last %r" % (
+                        got.count(OK), n, got[-20:]))
 
 
 def never_reads():
@@ -243,7 +309,7 @@ while data:
                     wrong.append("the log does not say why")
 
 
-at_once(never_reads, reads_slowly,
+at_once(reads_late, never_reads, reads_slowly,
         lambda: [f() for f in (descriptors, sha224, chunk_before_login,
                                senders)])
 end()
