@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "helper.h"
+#include "standing.h"
 #include "verdict.h"
 
 #define TIME_LIMIT	20	/* seconds; then it has failed */
@@ -77,7 +78,7 @@ auth_init(struct event_base *base, const struct config *conf)
 {
 	auth.base = base;
 	auth.conf = conf;
-	helper_init(base, conf->libexec);
+	standing_init(base, conf->libexec);
 	if (conf->client_ca != NULL)
 		make_certificate_argv(conf);
 }
