@@ -74,15 +74,6 @@ static double paused;
 static char first_error[512];
 static int epoll;
 
-double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Sessions */
 
 /* What message n of the run is like. */

@@ -82,8 +82,6 @@ struct client {
 	unsigned number;
 };
 
-double now(void);
-
 /* client.c */
 void client_begin(struct client *);
 void client_ready(struct client *);	/* the socket is readable or writable */
@@ -97,6 +95,7 @@ ssize_t wire_read(struct client *);	/* appends to in */
 ssize_t wire_write(struct client *);	/* from out; -2 after a short one */
 void wire_close(struct client *);
 const char *wire_error(void);
+double now(void);			/* s of CLOCK_MONOTONIC */
 
 /* load.c: message n of the run, and what becomes of a client */
 size_t message_size(unsigned long n);
