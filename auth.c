@@ -168,7 +168,8 @@ start_login(struct auth_request *request)
 		{ now, (size_t)n }
 	};
 	struct helper_what what = {
-		.argv = request->argv, .client = request->client,
+		.argv = request->argv,
+		.id = request->id, .client = request->client,
 		.may_stay = true, .iov = iov, .n_iov = 3
 	};
 	int error = helper_start(&request->run, &what);
@@ -182,7 +183,8 @@ start_certificate(struct auth_request *request)
 {
 	struct iovec iov = { request->message, request->message_len };
 	struct helper_what what = {
-		.argv = request->argv, .client = request->client,
+		.argv = request->argv,
+		.id = request->id, .client = request->client,
 		.large = true, .iov = &iov, .n_iov = 1
 	};
 

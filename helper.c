@@ -154,8 +154,8 @@ tell(struct helper_run *run, const struct helper_what *what)
 		n = writev(run->ask, what->iov, what->n_iov);
 	}
 	if (n != (ssize_t)all)
-		log_event(NULL, "helper-failed", "cannot write to descriptor "
-		    "3 of %s: %s", what->argv[0],
+		log_event(what->id, "helper-failed", "cannot write to "
+		    "descriptor 3 of %s: %s", what->argv[0],
 		    n == -1 ? strerror(errno) : "no room");
 	if (run->ask == run->answer)
 		shutdown(run->ask, SHUT_WR);

@@ -37,7 +37,7 @@ struct helper_run {
  */
 struct helper_what {
 	char *const *argv;
-	const char *client;
+	const char *id, *client;	/* of the session; the id is logged */
 	bool may_stay, large;
 	const struct iovec *iov;
 	int n_iov;
