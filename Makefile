@@ -50,7 +50,7 @@ DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o children.
 	welcome.o \
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
 	base/clientcert.o base/clock.o base/contexts.o base/log.o base/pin.o base/proof.o base/pss.o \
-	base/secret.o base/spawn.o base/stopped.o base/stream.o base/tls.o base/warmup.o \
+	base/secret.o base/spawn.o base/stopped.o base/stream.o base/tls.o base/tlskeys.o base/warmup.o \
 	mta/addresses.o mta/body.o mta/client.o mta/hello.o mta/login.o mta/maildir.o sandbox/close.o $(FENCE) $(DOCTOR) $(PURE) $(PURE_IMAP)
 DOCTOR	= doctor/certificate.o doctor/dns.o doctor/doctor.o doctor/fences.o \
 	doctor/files.o doctor/helper.o doctor/imap.o doctor/lookup.o doctor/relays.o doctor/setup.o

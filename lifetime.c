@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/stopped.h"
+#include "base/tlskeys.h"
 #include "helper.h"
 #include "ledger.h"
 #include "monitor.h"
