@@ -1,7 +1,7 @@
 /*
- * The load generator: load.c has options and loop, client.c the dialogue of
- * one connection, wire.c its octets, tally.c the results. flood.c is another
- * program, on the same wire.
+ * The load generator: load.c has the loop, options.c what load.c's head tells
+ * of, client.c the dialogue of one connection, wire.c its octets, tally.c the
+ * results. flood.c is another program, on the same wire.
  */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
@@ -81,6 +81,9 @@ struct client {
 	double start, mail_at;
 	unsigned number;
 };
+
+/* options.c */
+void options_set(char *word);	/* key=value; ends the program if it is none */
 
 /* client.c */
 void client_begin(struct client *);
