@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "helper.h"
+#include "standing.h"
 #include "verdict.h"
 
 #define TIME_LIMIT	20	/* seconds; then it has failed */
@@ -77,7 +78,7 @@ auth_init(struct event_base *base, const struct config *conf)
 {
 	auth.base = base;
 	auth.conf = conf;
-	helper_init(base, conf->libexec);
+	standing_init(base, conf->libexec);
 	if (conf->client_ca != NULL)
 		make_certificate_argv(conf);
 }
@@ -167,7 +168,8 @@ start_login(struct auth_request *request)
 		{ now, (size_t)n }
 	};
 	struct helper_what what = {
-		.argv = request->argv, .client = request->client,
+		.argv = request->argv,
+		.id = request->id, .client = request->client,
 		.may_stay = true, .iov = iov, .n_iov = 3
 	};
 	int error = helper_start(&request->run, &what);
@@ -181,7 +183,8 @@ start_certificate(struct auth_request *request)
 {
 	struct iovec iov = { request->message, request->message_len };
 	struct helper_what what = {
-		.argv = request->argv, .client = request->client,
+		.argv = request->argv,
+		.id = request->id, .client = request->client,
 		.large = true, .iov = &iov, .n_iov = 1
 	};
 

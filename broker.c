@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "base/tlskeys.h"
 #include "ledger.h"
 #include "monitor.h"
 

@@ -2,11 +2,9 @@
 #include <sys/uio.h>
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,234 +14,15 @@
 #include "helpers/stand.h"
 #include "sandbox/sandbox.h"
 #include "helper.h"
+#include "standing.h"
 
-#define KEPT		60	/* seconds */
 #define LARGE		(128 * 1024)
-#define STANDING_MAX	2	/* auth and auth-token */
 #define CHANNEL_FD	5
-#define COULD_NOT_TELL	(111 << 8)
-#define LOST		(-1)	/* a pid */
 #define STRING(x)	STRING_(x)
 #define STRING_(x)	#x
 
-struct standing {
-	char *const *argv;
-	enum { NOT_ASKED, ASKED, STAYS, NEVER } state;
-	pid_t pid;
-	int channel;
-	unsigned runs;
-	struct event *readable, *rest;
-};
-
-static struct {
-	struct event_base *base;
-	const char *libexec;
-	struct standing standing[STANDING_MAX];
-	LIST_HEAD(, helper_run) runs;
-	uint32_t ticket;
-	bool leaving;
-} helpers;
-
-void
-helper_init(struct event_base *base, const char *libexec)
-{
-	helpers.base = base;
-	helpers.libexec = libexec;
-}
-
-/*
- * Another program might decide anew at each login and then become one of
- * ours: it would do so at the first one only.
- */
-static bool
-is_ours(const char *program)
-{
-	size_t n = strlen(helpers.libexec);
-
-	if (strncmp(program, helpers.libexec, n) != 0 || program[n] != '/')
-		return false;
-	program += n + 1;
-	return strcmp(program, "checkpassword-file") == 0 ||
-	    strcmp(program, "checkpassword-pam") == 0 ||
-	    strcmp(program, "checktoken-introspect") == 0;
-}
-
-static void
-end_run(struct helper_run *run, int status)
-{
-	LIST_REMOVE(run, entry);
-	if (run->by != NULL)
-		run->by->runs--;
-	run->ended(run->arg, status);
-}
-
-static struct helper_run *
-find_run(const struct standing *by, uint32_t ticket)
-{
-	struct helper_run *run;
-
-	LIST_FOREACH(run, &helpers.runs, entry)
-		if (run->by == by && run->ticket == ticket)
-			return run;
-	return NULL;
-}
-
-/* Those that stay */
-
-static void
-close_channel(struct standing *s, int state)
-{
-	event_free(s->readable);
-	event_free(s->rest);
-	close(s->channel);
-	s->state = state;
-	s->pid = 0;
-}
-
-/* It ends when it sees that; another one is started when it is needed. */
-static void
-on_rest(evutil_socket_t fd, short what, void *arg)
-{
-	struct standing *s = arg;
-
-	(void)fd, (void)what;
-	if (s->state == STAYS && s->runs == 0)
-		close_channel(s, NOT_ASKED);
-}
-
-static void
-run_ended(struct standing *s, const struct frame *frame)
-{
-	struct timeval kept = { helpers.leaving ? 0 : KEPT, 0 };
-	struct unpack unpack;
-	struct helper_run *run;
-	uint32_t ticket, status;
-
-	unpack_start(&unpack, frame->data, frame->len);
-	ticket = unpack_u32(&unpack);
-	status = unpack_u32(&unpack);
-	run = find_run(s, ticket);
-	if (!unpack_done(&unpack) || run == NULL)
-		return;
-	if (s->runs == 1)
-		event_add(s->rest, &kept);
-	end_run(run, (int)status);
-}
-
-/* The first run is now known to be in a process of its own, too. */
-static void
-helper_stays(struct standing *s)
-{
-	struct helper_run *run;
-
-	if (s->state != ASKED)
-		return;
-	s->state = STAYS;
-	LIST_FOREACH(run, &helpers.runs, entry)
-		if (run->by == NULL && run->pid == s->pid) {
-			run->by = s;
-			run->pid = 0;
-			s->runs++;
-		}
-}
-
-/* False at the end of the channel. */
-static bool
-hear(struct standing *s)
-{
-	static struct frame frame;
-	int n;
-
-	while ((n = ipc_recv(s->channel, &frame)) == 1) {
-		if (frame.fd != -1)
-			close(frame.fd);
-		if (frame.type == HELPER_STAYS)
-			helper_stays(s);
-		else if (frame.type == HELPER_ENDED)
-			run_ended(s, &frame);
-	}
-	return n != 0;
-}
-
-/* Its end of the channel tells nothing: its process's end does. */
-static void
-on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct standing *s = arg;
-
-	(void)fd, (void)what;
-	if (!hear(s))
-		event_del(s->readable);
-}
-
-static void
-lose(struct helper_run *run)
-{
-	run->by = NULL;
-	run->pid = LOST;
-}
-
-/* Those that it was busy with could not be told. */
-static void
-end_lost(void)
-{
-	struct helper_run *run;
-
-	do {
-		LIST_FOREACH(run, &helpers.runs, entry)
-			if (run->pid == LOST)
-				break;
-		if (run != NULL)
-			end_run(run, COULD_NOT_TELL);
-	} while (run != NULL);
-}
-
-static void
-standing_died(struct standing *s)
-{
-	struct helper_run *run;
-
-	hear(s);
-	if (s->state == ASKED) {
-		close_channel(s, NEVER);
-		return;
-	}
-	log_event(NULL, "helper-failed", "%s, which stays for all logins, "
-	    "has ended", s->argv[0]);
-	close_channel(s, NOT_ASKED);
-	LIST_FOREACH(run, &helpers.runs, entry)
-		if (run->by == s)
-			lose(run);
-	end_lost();
-}
-
-void
-helper_leave(void)
-{
-	size_t i;
-
-	helpers.leaving = true;
-	for (i = 0; i < STANDING_MAX; i++)
-		if (helpers.standing[i].state == STAYS &&
-		    helpers.standing[i].runs == 0)
-			close_channel(&helpers.standing[i], NOT_ASKED);
-}
-
-static struct standing *
-find_standing(char *const *argv)
-{
-	size_t i;
-
-	for (i = 0; i < STANDING_MAX; i++) {
-		if (helpers.standing[i].argv == NULL)
-			helpers.standing[i].argv = argv;
-		if (helpers.standing[i].argv == argv)
-			return &helpers.standing[i];
-	}
-	return NULL;
-}
-
-/* Starting */
+/* Those in a process of their own, the first of one that may stay too. */
+static LIST_HEAD(, helper_run) alone;
 
 static int
 start_process(struct helper_run *run, const struct helper_what *what,
@@ -314,16 +93,18 @@ start_alone(struct helper_run *run, const struct helper_what *what,
 	close(answer[1]);
 	run->ask = ask[1];
 	run->answer = answer[0];
-	if (error == 0)
+	if (error == 0) {
+		LIST_INSERT_HEAD(&alone, run, entry);
 		return 0;
+	}
 	close(ask[1]);
 	close(answer[0]);
 	return error;
 }
 
-/* The first one: it may stay. */
+/* The first of one that may stay. */
 static int
-start_standing(struct helper_run *run, const struct helper_what *what,
+start_first(struct helper_run *run, const struct helper_what *what,
     struct standing *s)
 {
 	int pair[2], error;
@@ -332,64 +113,22 @@ start_standing(struct helper_run *run, const struct helper_what *what,
 		return errno;
 	error = start_alone(run, what, pair[1]);
 	close(pair[1]);
-	if (error != 0) {
+	if (error == 0)
+		standing_watch(s, run, pair[0]);
+	else
 		close(pair[0]);
-		return error;
-	}
-	fcntl(pair[0], F_SETFL, O_NONBLOCK);
-	run->ticket = 0;
-	s->state = ASKED;
-	s->pid = run->pid;
-	s->channel = pair[0];
-	s->runs = 0;
-	s->readable = event_new(helpers.base, s->channel,
-	    EV_READ | EV_PERSIST, on_readable, s);
-	s->rest = evtimer_new(helpers.base, on_rest, s);
-	if (s->readable == NULL || s->rest == NULL)
-		fatal("helper: out of memory");
-	event_add(s->readable, NULL);
-	return 0;
-}
-
-/* One more login for one that stays. */
-static int
-start_within(struct helper_run *run, const struct helper_what *what,
-    struct standing *s)
-{
-	unsigned char buf[96];
-	struct pack pack;
-	int pair[2], error = 0;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
-		return errno;
-	pack_start(&pack, buf, sizeof(buf));
-	pack_u32(&pack, run->ticket);
-	pack_string(&pack, what->client);
-	if (ipc_send(s->channel, HELPER_LOGIN, 0, buf, pack.len,
-	    pair[1]) == -1)
-		error = errno;
-	close(pair[1]);
-	if (error != 0) {
-		close(pair[0]);
-		return error;
-	}
-	run->ask = run->answer = pair[0];
-	run->by = s;
-	s->runs++;
-	event_del(s->rest);
-	return 0;
+	return error;
 }
 
 static int
 start(struct helper_run *run, const struct helper_what *what)
 {
-	struct standing *s = what->may_stay && is_ours(what->argv[0]) ?
-	    find_standing(what->argv) : NULL;
+	struct standing *s = what->may_stay ? standing_find(what->argv) : NULL;
 
-	if (s != NULL && s->state == STAYS)
-		return start_within(run, what, s);
-	if (s != NULL && s->state == NOT_ASKED && !helpers.leaving)
-		return start_standing(run, what, s);
+	if (s != NULL && standing_is_there(s))
+		return standing_login(s, run, what->client);
+	if (s != NULL && standing_may_be_asked(s))
+		return start_first(run, what, s);
 	return start_alone(run, what, -1);
 }
 
@@ -415,8 +154,8 @@ tell(struct helper_run *run, const struct helper_what *what)
 		n = writev(run->ask, what->iov, what->n_iov);
 	}
 	if (n != (ssize_t)all)
-		log_event(NULL, "helper-failed", "cannot write to descriptor "
-		    "3 of %s: %s", what->argv[0],
+		log_event(what->id, "helper-failed", "cannot write to "
+		    "descriptor 3 of %s: %s", what->argv[0],
 		    n == -1 ? strerror(errno) : "no room");
 	if (run->ask == run->answer)
 		shutdown(run->ask, SHUT_WR);
@@ -432,13 +171,11 @@ helper_start(struct helper_run *run, const struct helper_what *what)
 
 	run->by = NULL;
 	run->pid = 0;
-	run->ticket = ++helpers.ticket;	/* the first of one that stays: 0 */
 	run->kills = 0;
 	error = start(run, what);
 	if (error != 0)
 		return error;
 	fcntl(run->answer, F_SETFL, O_NONBLOCK);
-	LIST_INSERT_HEAD(&helpers.runs, run, entry);
 	tell(run, what);
 	return 0;
 }
@@ -446,36 +183,24 @@ helper_start(struct helper_run *run, const struct helper_what *what)
 void
 helper_kill(struct helper_run *run)
 {
-	unsigned char buf[4];
-	struct pack pack;
-
-	if (run->by == NULL) {
+	if (run->by != NULL)
+		standing_kill(run);
+	else
 		kill(-run->pid, SIGKILL);	/* its whole group */
-	} else if (run->kills++ == 0) {
-		pack_start(&pack, buf, sizeof(buf));
-		pack_u32(&pack, run->ticket);
-		ipc_send(run->by->channel, HELPER_KILL, 0, buf, pack.len, -1);
-	} else {
-		kill(run->by->pid, SIGKILL);
-	}
 }
 
 bool
 helper_child_ended(pid_t pid, int status)
 {
+	bool stayed = standing_child_ended(pid);
 	struct helper_run *run;
-	bool stayed = false;
-	size_t i;
 
-	for (i = 0; i < STANDING_MAX; i++)
-		if (helpers.standing[i].pid == pid) {
-			standing_died(&helpers.standing[i]);
-			stayed = true;
-		}
-	LIST_FOREACH(run, &helpers.runs, entry)
-		if (run->by == NULL && run->pid == pid)
+	LIST_FOREACH(run, &alone, entry)
+		if (run->pid == pid)
 			break;
-	if (run != NULL)
-		end_run(run, status);
-	return stayed || run != NULL;
+	if (run == NULL)
+		return stayed;
+	LIST_REMOVE(run, entry);
+	run->ended(run->arg, status);
+	return true;
 }

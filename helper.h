@@ -1,8 +1,7 @@
 /*
  * Running a helper program for one login: login and secret by descriptor 3,
  * its answer by descriptor 4, the verdict by its exit code. Programs of ours
- * stay for more (helpers/stand.h) and are kept for KEPT seconds after the
- * last; every other one is started each time.
+ * stay for more (standing.h); every other one is started each time.
  */
 #ifndef HELPER_H
 #define HELPER_H
@@ -14,7 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct event_base;
 struct iovec;
 struct standing;
 
@@ -32,9 +30,6 @@ struct helper_run {
 	void *arg;
 };
 
-/* libexec: the directory of the programs that are ours. */
-void helper_init(struct event_base *, const char *libexec);
-
 /*
  * Starts a run of argv for that client and tells it what is in the iovecs,
  * which must fit a pipe, or 64 KB with large. 0, or an errno: then there is
@@ -42,7 +37,7 @@ void helper_init(struct event_base *, const char *libexec);
  */
 struct helper_what {
 	char *const *argv;
-	const char *client;
+	const char *id, *client;	/* of the session; the id is logged */
 	bool may_stay, large;
 	const struct iovec *iov;
 	int n_iov;
@@ -54,9 +49,6 @@ int helper_start(struct helper_run *, const struct helper_what *);
  * stayed is killed itself.
  */
 void helper_kill(struct helper_run *);
-
-/* This generation takes no new clients: nothing is kept for them. */
-void helper_leave(void);
 
 /* To be called for each child that ended; false: not one of ours. */
 bool helper_child_ended(pid_t, int status);

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "base/stopped.h"
+#include "base/tlskeys.h"
 #include "helper.h"
 #include "ledger.h"
 #include "monitor.h"
+#include "standing.h"
 
 #define CRASH_REST	10	/* seconds between generations for that */
 #define LOOK_AGAIN	60000	/* ms, when it might not rest */
@@ -32,7 +34,7 @@ stop_accepting(void)
 	if (!monitor.stopping)
 		monitor_tell_nursery(M_STOP, NULL, 0, -1);
 	monitor.stopping = true;
-	helper_leave();
+	standing_leave();
 	for (i = 0; i < monitor.sockets->n; i++)
 		close(monitor.sockets->listening[i]);
 	monitor.sockets->n = 0;

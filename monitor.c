@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/tlskeys.h"
 #include "ledger.h"
 #include "monitor.h"
 #include "sandbox/sandbox.h"

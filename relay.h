@@ -1,7 +1,8 @@
 /*
- * The relay process in five files: relay.c has the loop and the answers,
+ * The relay process in six files: relay.c has the loop and the answers,
  * nexthop.c the connection, envelope.c the commands, parameters.c what stands
- * behind their addresses, transfer.c the message. This is what they share.
+ * behind their addresses, transfer.c the message as it comes, delivery.c as it
+ * goes on. This is what they share.
  */
 #ifndef RELAY_H
 #define RELAY_H
@@ -117,5 +118,16 @@ void envelope_reset(void);	/* what is under way is given up */
 void transfer_body(const char *, size_t, bool last);
 /* Whatever was begun is not finished. */
 void transfer_abort(void);
+
+/*
+ * delivery.c: a refusal is answered and logged there, and the state is
+ * TRANSFER_REFUSED.
+ */
+bool delivery_begin(void);	/* false: refused */
+void delivery_write(const char *, size_t);	/* what is fit to go on */
+/* The end of the message: answered and logged, whatever comes of it. */
+void delivery_end(void);
+/* Our own refusal: the next server sees no end of this message. */
+void delivery_refuse(enum reply, const char *arg);
 
 #endif

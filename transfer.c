@@ -1,15 +1,14 @@
 /*
  * The message on its way: the header is gathered whole, checked, completed
- * and given its trace field, and only then does the next server hear of it;
- * the rest flows through. The session gets one answer for each message, which
- * may come before its end; what still arrives then is thrown away.
+ * and given its trace field, and only then does the next server hear of it
+ * (delivery.c); the rest flows through. The session gets one answer for each
+ * message, which may come before its end; what still arrives then is thrown
+ * away.
  */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "message/cfws.h"
 #include "message/complete.h"
@@ -32,103 +31,12 @@ transfer_abort(void)
 }
 
 static void
-log_outcome(const char *event, const char *reply)
-{
-	struct log_line line;
-
-	log_start(&line, relay.order.id, event);
-	log_str(&line, "client", relay.order.client);
-	log_str(&line, "user", relay.order.user);
-	log_str(&line, "from", relay.from);
-	log_num(&line, "rcpts", relay.rcpts);
-	log_num(&line, "size", (int64_t)relay.octets);
-	if (relay.message_id[0] != '\0')
-		log_str(&line, "message-id", relay.message_id);
-	if (relay.route != NULL)
-		log_str(&line, "relay", relay.route->url);
-	log_str(&line, "reply", reply);
-	log_num(&line, "ms", clock_ms() - relay.begun);
-	log_end(&line);
-}
-
-static void
-log_local_outcome(const char *event, enum reply r, const char *arg)
-{
-	char text[REPLY_LINE_MAX];
-
-	snprintf(text, 5, "%d ", reply_code(r));
-	reply_text(text + 4, sizeof(text) - 4, r, arg);
-	log_outcome(event, text);
-}
-
-static void
-log_answer(const char *event)
-{
-	char text[ANSWER_MAX + 8];
-
-	snprintf(text, sizeof(text), "%d %.*s", relay.mta.answer.code,
-	    (int)strcspn(relay.mta.answer.text, "\n"), relay.mta.answer.text);
-	log_outcome(event, text);
-}
-
-/* Our own refusal: the next server sees no end of this message. */
-static void
-refuse(enum reply r, const char *arg)
-{
-	log_local_outcome("refused", r, arg);
-	transfer_abort();
-	relay_hang_up();	/* its transaction is open */
-	relay.state = TRANSFER_REFUSED;
-	relay_reply(FRAME_MESSAGE, r, arg);
-}
-
-static void
 refuse_limit(enum reply r, uint64_t limit)
 {
 	char text[24];
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)limit);
-	refuse(r, text);
-}
-
-/* The next server has answered, or is no more, in the middle of it. */
-static void
-refused_early(enum mta_status status)
-{
-	bool said = status == MTA_EARLY && relay.mta.answer.code / 100 >= 4;
-	enum reply r = status == MTA_EARLY ? R_RELAY_GARBAGE :
-	    relay_trouble(status);
-
-	if (status == MTA_GONE)
-		relay_finish();
-	if (said)
-		log_answer("refused");
-	else
-		log_local_outcome("refused", r, NULL);
-	relay_hang_up();
-	relay.state = TRANSFER_REFUSED;
-	if (said)
-		relay_pass_answer(FRAME_MESSAGE);
-	else
-		relay_reply(FRAME_MESSAGE, r, NULL);
-}
-
-/* Octets that are fit to go on */
-static void
-pass(const char *p, size_t n)
-{
-	enum mta_status status;
-
-	if (n == 0)
-		return;
-	if (relay.maildir != NULL) {
-		if (maildir_write(relay.maildir, p, n) == -1)
-			refuse(R_LOCAL_DISK, NULL);
-		return;
-	}
-	status = mta_body(&relay.mta, p, n);
-	if (status != MTA_OK)
-		refused_early(status);
+	delivery_refuse(r, text);
 }
 
 /* The Message-ID is the one thing of a message that is logged. */
@@ -174,7 +82,7 @@ pass_on(void *arg, const char *p, size_t n)
 {
 	(void)arg;
 	if (relay.state == TRANSFER_BODY)
-		pass(p, n);
+		delivery_write(p, n);
 }
 
 /* Our own fields come first, then the message's. */
@@ -219,12 +127,12 @@ header_is_good(struct check *check)
 	enum reply r = R_NONE;
 
 	if (relay.binary && !header_is_canonical()) {
-		refuse(R_BINARY_HEADER, NULL);
+		delivery_refuse(R_BINARY_HEADER, NULL);
 		return false;
 	}
 
 	if (relay.header.received > LOOP_MAX) {
-		refuse(R_LOOP, NULL);
+		delivery_refuse(R_LOOP, NULL);
 		return false;
 	}
 	switch (check_header(relay.head, relay.header.len, &author, check)) {
@@ -249,34 +157,7 @@ header_is_good(struct check *check)
 		r = R_SENDER_NOT_ALLOWED;
 		break;
 	}
-	refuse(r, check->what);
-	return false;
-}
-
-/* False if the next server, or the disk, takes no message now. */
-static bool
-open_next(void)
-{
-	enum mta_status status;
-
-	if (relay.maildir != NULL) {
-		if (maildir_begin(relay.maildir,
-		    relay.service->conf.hostname) == 0)
-			return true;
-		refuse(R_LOCAL_DISK, NULL);
-		return false;
-	}
-	status = mta_body_begin(&relay.mta);
-	if (status == MTA_OK && relay.mta.answer.code < 400)
-		return true;
-	if (status != MTA_OK) {
-		refused_early(status);
-		return false;
-	}
-	log_answer("refused");
-	relay_hang_up();
-	relay.state = TRANSFER_REFUSED;
-	relay_pass_answer(FRAME_MESSAGE);
+	delivery_refuse(r, check->what);
 	return false;
 }
 
@@ -298,7 +179,7 @@ begin(void)
 	n = complete_own(relay.head, relay.header.len, &check, &trace, now,
 	    own);
 	note_message_id(own, n);
-	if (!open_next())
+	if (!delivery_begin())
 		return;
 	relay.state = TRANSFER_BODY;
 	pass_header(&trace, now, own, n);
@@ -328,7 +209,7 @@ gather(const char *p, size_t n, bool last)
 	uint64_t limit = relay.service->conf.max_header;
 
 	if (n > 0 && !keep_head(p, n)) {
-		refuse(R_LOCAL_DISK, NULL);
+		delivery_refuse(R_LOCAL_DISK, NULL);
 		return;
 	}
 	header_scan(&relay.header, relay.head, relay.head_len, last);
@@ -346,16 +227,16 @@ take(const char *p, size_t n, bool last)
 	if (relay.binary && relay.state == TRANSFER_HEADER)
 		gather(p, n, last);
 	else if (relay.binary)
-		pass(p, n);
+		delivery_write(p, n);
 	else if (relay.content.nul)	/* RFC 4468 3.2.1: binary content */
-		refuse(relay.fetched ? R_EIGHT_BIT : R_NUL, NULL);
+		delivery_refuse(relay.fetched ? R_EIGHT_BIT : R_NUL, NULL);
 	else if (relay.content.eight_bit &&
 	    !(relay.mta.ehlo.capabilities & CAP_8BITMIME))
-		refuse(R_EIGHT_BIT, NULL);
+		delivery_refuse(R_EIGHT_BIT, NULL);
 	else if (relay.state == TRANSFER_HEADER)
 		gather(p, n, last);
 	else if (n > 0)
-		pass(p, n);
+		delivery_write(p, n);
 }
 
 static void
@@ -368,61 +249,11 @@ take_raw(const char *p, size_t n)
 	if (relay.mended == NULL)
 		relay.mended = malloc(2 * IPC_PAYLOAD_MAX + 2);
 	if (relay.mended == NULL) {
-		refuse(R_LOCAL_DISK, NULL);
+		delivery_refuse(R_LOCAL_DISK, NULL);
 		return;
 	}
 	n = content_mend(&relay.content, p, n, relay.mended);
 	take(relay.mended, n, false);
-}
-
-static void
-commit_maildir(void)
-{
-	bool good = maildir_commit(relay.maildir) == 0;
-	enum reply r = good ? R_DONE : R_LOCAL_DISK;
-
-	log_local_outcome(good ? "accepted" : "refused", r, NULL);
-	relay_reply(FRAME_MESSAGE, r, NULL);
-}
-
-/* A session that has given up has told its client so. */
-static bool
-session_is_gone(void)
-{
-	struct pollfd pfd = { .fd = relay.session, .events = POLLIN };
-
-	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR));
-}
-
-static void
-commit_mta(void)
-{
-	enum mta_status status;
-
-	if (session_is_gone()) {
-		log_local_outcome("refused", R_RELAY_TIMEOUT, NULL);
-		transfer_abort();
-		_exit(0);
-	}
-	status = mta_body_end(&relay.mta);
-	if (status == MTA_OK && relay.mta.answer.code / 100 == 3)
-		status = MTA_GARBAGE;
-	if (status == MTA_OK || (status == MTA_EARLY &&
-	    relay.mta.answer.code / 100 >= 4)) {
-		log_answer(relay.mta.answer.code / 100 == 2 ? "accepted" :
-		    "refused");
-		relay_pass_answer(FRAME_MESSAGE);
-		if (status != MTA_OK)
-			relay_hang_up();
-		return;
-	}
-	if (relay.mta.finished)
-		log_local_outcome("unknown", R_RELAY_UNKNOWN, NULL);
-	else
-		log_local_outcome("refused", relay_trouble(status), NULL);
-	relay_hang_up();
-	relay_reply(FRAME_MESSAGE, relay.mta.finished ? R_RELAY_UNKNOWN :
-	    relay_trouble(status), NULL);
 }
 
 static void
@@ -432,12 +263,8 @@ end(void)
 
 	take(rest, relay.binary ? 0 : content_finish(&relay.content, rest),
 	    true);
-	if (relay.state == TRANSFER_BODY) {
-		if (relay.maildir != NULL)
-			commit_maildir();
-		else
-			commit_mta();
-	}
+	if (relay.state == TRANSFER_BODY)
+		delivery_end();
 	relay.state = TRANSFER_NONE;
 	transfer_abort();
 	relay_forget();
@@ -455,7 +282,7 @@ transfer_body(const char *p, size_t n, bool last)
 		memset(&relay.header, 0, sizeof(relay.header));
 		content_start(&relay.content);
 		if (relay.lost)
-			refuse(R_RELAY_LOST, NULL);
+			delivery_refuse(R_RELAY_LOST, NULL);
 	}
 	relay.octets += n;
 	if (relay.state != TRANSFER_REFUSED &&

@@ -18,19 +18,13 @@
 
 #include "base/clientcert.h"
 #include "base/contexts.h"
-#include "base/proof.h"
-#include "base/pss.h"
-#include "base/secret.h"
-#include "base/tls.h"
+#include "base/tlskeys.h"
 
 /* Forward secrecy and AEAD only; TLS 1.3 is not affected by it. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 void tls_config_use_fake_private_key(struct tls_config *);
 
-/* Public halves, by index of the certificate; they say which key is asked. */
-static EVP_PKEY *public_keys[TLS_KEYS_MAX];
-static size_t n_keys;
 static tls_signer signer;
 
 void
@@ -46,21 +40,21 @@ complain(char *error, size_t size, const char *what, const char *why)
 	return NULL;
 }
 
-/* The asking side */
+/* Asking for signatures */
 
 static int
 ask_rsa(int n, const unsigned char *in, unsigned char *out, RSA *rsa,
     int padding)
 {
 	const BIGNUM *modulus, *ours;
+	EVP_PKEY *key;
 	unsigned i;
 
 	RSA_get0_key(rsa, &modulus, NULL, NULL);
-	for (i = 0; i < n_keys; i++) {
-		if (EVP_PKEY_base_id(public_keys[i]) != EVP_PKEY_RSA)
+	for (i = 0; (key = tls_keys_public(i)) != NULL; i++) {
+		if (EVP_PKEY_base_id(key) != EVP_PKEY_RSA)
 			continue;
-		RSA_get0_key(EVP_PKEY_get0_RSA(public_keys[i]), &ours, NULL,
-		    NULL);
+		RSA_get0_key(EVP_PKEY_get0_RSA(key), &ours, NULL, NULL);
 		if (BN_cmp(modulus, ours) == 0 && n > 0)
 			return (int)signer(i, SIGN_RSA, padding, in,
 			    (size_t)n, out, (size_t)RSA_size(rsa));
@@ -82,15 +76,15 @@ ask_ec(int type, const unsigned char *digest, int n, unsigned char *sig,
     unsigned int *siglen, const BIGNUM *kinv, const BIGNUM *r, EC_KEY *key)
 {
 	const EC_POINT *ours;
+	EVP_PKEY *pkey;
 	unsigned i;
 	size_t len;
 
 	(void)type, (void)kinv, (void)r;
-	for (i = 0; i < n_keys; i++) {
-		if (EVP_PKEY_base_id(public_keys[i]) != EVP_PKEY_EC)
+	for (i = 0; (pkey = tls_keys_public(i)) != NULL; i++) {
+		if (EVP_PKEY_base_id(pkey) != EVP_PKEY_EC)
 			continue;
-		ours = EC_KEY_get0_public_key(
-		    EVP_PKEY_get0_EC_KEY(public_keys[i]));
+		ours = EC_KEY_get0_public_key(EVP_PKEY_get0_EC_KEY(pkey));
 		if (EC_POINT_cmp(EC_KEY_get0_group(key), ours,
 		    EC_KEY_get0_public_key(key), NULL) != 0 || n <= 0)
 			continue;
@@ -170,6 +164,7 @@ add_certificate(struct tls_config *config, const struct certificate *cert,
 {
 	size_t len;
 	uint8_t *pem;
+	EVP_PKEY *key;
 	X509 *x509;
 	int n;
 
@@ -179,15 +174,14 @@ add_certificate(struct tls_config *config, const struct certificate *cert,
 		return false;
 	}
 	x509 = first_certificate(pem, len);
-	if (x509 != NULL)
-		public_keys[n_keys] = X509_get_pubkey(x509);
+	key = x509 == NULL ? NULL : X509_get_pubkey(x509);
 	X509_free(x509);
-	if (x509 == NULL || public_keys[n_keys] == NULL) {
+	if (key == NULL) {
 		tls_unload_file(pem, len);
 		complain(error, size, cert->chain, "no certificate in PEM");
 		return false;
 	}
-	n = n_keys++ == 0 ?
+	n = tls_keys_add(key) == 0 ?
 	    tls_config_set_keypair_mem(config, pem, len, NULL, 0) :
 	    tls_config_add_keypair_mem(config, pem, len, NULL, 0);
 	tls_unload_file(pem, len);
@@ -223,8 +217,8 @@ fill_config(struct tls_config *config, const struct certificate *certs,
 	}
 	for (i = 0; i < n; i++)
 		if (!add_certificate(config, &certs[i], error, size) ||
-		    !key_kind_is_usable(&certs[i], public_keys[i], error,
-		    size))
+		    !key_kind_is_usable(&certs[i],
+		    tls_keys_public((unsigned)i), error, size))
 			return false;
 	tls_config_use_fake_private_key(config);
 	if (tls_config_set_protocols(config, TLS_PROTOCOL_TLSv1_2 |
@@ -322,222 +316,4 @@ tls_client_open(struct tls_config *config)
 		ctx = NULL;
 	}
 	return ctx;
-}
-
-/* The holder's side */
-
-static struct secret der[TLS_KEYS_MAX];
-
-/* Nobody is there to type it. */
-static int
-no_pass_phrase(char *buf, int size, int writing, void *arg)
-{
-	(void)buf, (void)size, (void)writing, (void)arg;
-	return -1;
-}
-
-bool
-tls_keypair_is_good(const unsigned char *chain, size_t chain_len,
-    const unsigned char *key, size_t key_len)
-{
-	BIO *chain_bio = BIO_new_mem_buf(chain, (int)chain_len);
-	BIO *key_bio = BIO_new_mem_buf(key, (int)key_len);
-	X509 *x509 = NULL;
-	EVP_PKEY *pkey = NULL;
-	bool good;
-
-	if (chain_bio != NULL && key_bio != NULL) {
-		x509 = PEM_read_bio_X509(chain_bio, NULL, NULL, NULL);
-		pkey = PEM_read_bio_PrivateKey(key_bio, NULL, no_pass_phrase,
-		    NULL);
-	}
-	good = x509 != NULL && pkey != NULL &&
-	    X509_check_private_key(x509, pkey) == 1;
-	EVP_PKEY_free(pkey);
-	X509_free(x509);
-	BIO_free(key_bio);
-	BIO_free(chain_bio);
-	return good;
-}
-
-/* The key as DER in locked memory; the library's own copy is freed. */
-static bool
-load_key(const struct certificate *cert, size_t i, char *error, size_t size)
-{
-	struct secret pem;
-	unsigned char *p;
-	EVP_PKEY *key;
-	BIO *bio;
-	int len;
-
-	if (!secret_read_file(&pem, cert->key, error, size))
-		return false;
-	bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-	key = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL);
-	BIO_free(bio);
-	secret_wipe(&pem);
-	if (key == NULL) {
-		complain(error, size, cert->key, "no private key in PEM, or an "
-		    "encrypted one");
-		return false;
-	}
-	if (EVP_PKEY_cmp(key, public_keys[i]) != 1) {
-		EVP_PKEY_free(key);
-		complain(error, size, cert->key, "is not the "
-		    "certificate's key");
-		return false;
-	}
-	len = i2d_PrivateKey(key, NULL);
-	if (len > 0 && secret_alloc(&der[i], (size_t)len)) {
-		p = der[i].data;
-		i2d_PrivateKey(key, &p);
-	}
-	EVP_PKEY_free(key);
-	return der[i].data != NULL;
-}
-
-bool
-tls_keys_load(const struct certificate *certs, size_t n, char *error,
-    size_t size)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (!load_key(&certs[i], i, error, size))
-			return false;
-	return true;
-}
-
-/* RSA-PSS arrives padded, PKCS #1 as a DigestInfo (RFC 8017 9.2). */
-static size_t
-sign_rsa(unsigned key, int padding, const unsigned char *in, size_t n,
-    unsigned char *out, size_t size)
-{
-	const unsigned char *p = der[key].data;
-	RSA *rsa = d2i_RSAPrivateKey(NULL, &p, (long)der[key].len);
-	size_t modulus;
-	int len = 0;
-
-	if (rsa == NULL)
-		return 0;
-	modulus = (size_t)RSA_size(rsa);
-	if (modulus <= size &&
-	    /* no other number is raised to the private power */
-	    ((padding == RSA_NO_PADDING && pss_is_padded(rsa, in, n)) ||
-	    (padding == RSA_PKCS1_PADDING && pkcs1_is_digest_info(in, n))))
-		len = RSA_private_encrypt((int)n, in, out, rsa, padding);
-	RSA_free(rsa);
-	return len > 0 ? (size_t)len : 0;
-}
-
-static size_t
-sign_ec(unsigned key, const unsigned char *in, size_t n, unsigned char *out,
-    size_t size)
-{
-	const unsigned char *p = der[key].data;
-	EC_KEY *ec = d2i_ECPrivateKey(NULL, &p, (long)der[key].len);
-	unsigned int len = 0;
-
-	if (ec == NULL)
-		return 0;
-	/* SHA-224 is rare, and legal in TLS 1.2 */
-	if ((n != 28 && n != 32 && n != 48 && n != 64) ||
-	    (size_t)ECDSA_size(ec) > size ||
-	    !ECDSA_sign(0, in, (int)n, out, &len, ec))
-		len = 0;
-	EC_KEY_free(ec);
-	return len;
-}
-
-size_t
-tls_keys_sign(unsigned key, enum sign_kind kind, int padding,
-    const unsigned char *in, size_t n, unsigned char *out, size_t size)
-{
-	int have;
-
-	if (key >= n_keys || der[key].data == NULL)
-		return 0;
-	have = EVP_PKEY_base_id(public_keys[key]);
-	if (kind == SIGN_RSA && have == EVP_PKEY_RSA)
-		return sign_rsa(key, padding, in, n, out, size);
-	if (kind == SIGN_EC && have == EVP_PKEY_EC && padding == 0)
-		return sign_ec(key, in, n, out, size);
-	return 0;
-}
-
-/*
- * As sign_rsa(), for this content only and with a salt of our own: what the
- * session has padded it could have padded the same before.
- */
-static size_t
-sign_rsa_anew(unsigned key, const unsigned char *in, size_t n,
-    const unsigned char *content, size_t content_len, unsigned char *out)
-{
-	const unsigned char *p = der[key].data;
-	RSA *rsa = d2i_RSAPrivateKey(NULL, &p, (long)der[key].len);
-	unsigned char em[PSS_MAX];
-	int len = 0;
-
-	if (rsa == NULL)
-		return 0;
-	if (n <= SIGNATURE_MAX && pss_pad_anew(rsa, in, n, content,
-	    content_len, em))
-		len = RSA_private_encrypt((int)n, em, out, rsa,
-		    RSA_NO_PADDING);
-	RSA_free(rsa);
-	return len > 0 ? (size_t)len : 0;
-}
-
-/* ECDSA is never the same twice: each signature has its own nonce. */
-static size_t
-sign_ec_anew(unsigned key, const unsigned char *in, size_t n,
-    const unsigned char *content, size_t content_len, unsigned char *out)
-{
-	const EVP_MD *md = n == 32 ? EVP_sha256() : n == 48 ? EVP_sha384() :
-	    EVP_sha512();
-	unsigned char want[EVP_MAX_MD_SIZE];
-
-	if (n != (size_t)EVP_MD_size(md) || EVP_Digest(content, content_len,
-	    want, NULL, md, NULL) != 1 || memcmp(in, want, n) != 0)
-		return 0;
-	return sign_ec(key, in, n, out, SIGNATURE_MAX);
-}
-
-size_t
-tls_keys_sign_hash(unsigned key, enum sign_kind kind, int padding,
-    const unsigned char *in, size_t n, const unsigned char *hash,
-    size_t hash_len, unsigned char out[SIGNATURE_MAX])
-{
-	unsigned char content[PROOF_CONTENT_MAX];
-	size_t len;
-	int have;
-
-	if (key >= n_keys || der[key].data == NULL ||
-	    (hash_len != 32 && hash_len != 48))
-		return 0;
-	len = proof_content(PROOF_SERVER, hash, hash_len, content);
-	have = EVP_PKEY_base_id(public_keys[key]);
-	if (kind == SIGN_RSA && have == EVP_PKEY_RSA &&
-	    padding == RSA_NO_PADDING)
-		return sign_rsa_anew(key, in, n, content, len, out);
-	if (kind == SIGN_EC && have == EVP_PKEY_EC && padding == 0)
-		return sign_ec_anew(key, in, n, content, len, out);
-	return 0;
-}
-
-void
-tls_keys_wipe(void)
-{
-	size_t i;
-
-	for (i = 0; i < n_keys; i++)
-		secret_wipe(&der[i]);
-}
-
-void
-tls_keys_forget(void)
-{
-	tls_keys_wipe();
-	while (n_keys > 0)
-		EVP_PKEY_free(public_keys[--n_keys]);
 }

@@ -2,7 +2,7 @@
  * TLS with the private key in another process (RFC 8446, RFC 5246 with
  * forward secrecy). The process that speaks TLS holds certificates only; the
  * one signature of its handshake is asked for through tls_signer. The process
- * that holds the keys checks each request before it signs.
+ * that holds the keys checks each request before it signs (base/tlskeys.h).
  */
 #ifndef BASE_TLS_H
 #define BASE_TLS_H
@@ -43,27 +43,6 @@ typedef size_t (*tls_signer)(unsigned key, enum sign_kind, int padding,
     const unsigned char *in, size_t n, unsigned char *out, size_t size);
 void tls_set_signer(tls_signer);
 
-/*
- * The holder's side. Reads the keys of the certificates given to
- * tls_server_make() in this process or its parent; false with a text.
- */
-bool tls_keys_load(const struct certificate *, size_t n, char *error,
-    size_t error_size);
-/* 0 if the request is not one a handshake makes. */
-size_t tls_keys_sign(unsigned key, enum sign_kind, int padding,
-    const unsigned char *in, size_t n, unsigned char *out, size_t size);
-/*
- * The same for the server's CertificateVerify of TLS 1.3 over a transcript
- * of this hash (RFC 8446 4.4.3) and nothing else; no two are the same.
- */
-size_t tls_keys_sign_hash(unsigned key, enum sign_kind, int padding,
-    const unsigned char *in, size_t n, const unsigned char *hash,
-    size_t hash_len, unsigned char out[SIGNATURE_MAX]);
-void tls_keys_wipe(void);
-
-/* For checks of a configuration: as if none had ever been read. */
-void tls_keys_forget(void);
-
 /* For checks of a configuration. */
 bool tls_file_has_certificate(const char *path);
 
@@ -77,9 +56,6 @@ struct tls_config *tls_client_settings(const char *ca_file, bool verify,
 /* Shows this certificate to servers that ask for one; PEM. */
 bool tls_client_add_keypair(struct tls_config *, const unsigned char *chain,
     size_t chain_len, const unsigned char *key, size_t key_len);
-/* Whether they can be used so: read at all, and one fits the other. */
-bool tls_keypair_is_good(const unsigned char *chain, size_t chain_len,
-    const unsigned char *key, size_t key_len);
 /* A context for one connection, or NULL. */
 struct tls *tls_client_open(struct tls_config *);
 

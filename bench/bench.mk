@@ -21,8 +21,8 @@ soak: bench-programs
 	tests/packages check
 	tests/load/run --soak 60
 
-$(BUILD)/bench/load: $(BUILD)/bench/load.o $(BUILD)/bench/client.o \
-    $(BUILD)/bench/wire.o $(BUILD)/bench/tally.o $(BUILD)/bench/content.o
+$(BUILD)/bench/load: $(BUILD)/bench/load.o $(BUILD)/bench/options.o \
+    $(BUILD)/bench/client.o $(BUILD)/bench/wire.o $(BUILD)/bench/tally.o $(BUILD)/bench/content.o
 	$(LINK) -o $@ $^ `pkg-config --libs libssl libcrypto`
 
 $(BUILD)/bench/flood: $(BUILD)/bench/flood.o $(BUILD)/bench/wire.o

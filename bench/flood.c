@@ -42,7 +42,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/load.h"
@@ -98,15 +97,6 @@ static struct client *clients;
 static unsigned long dialled, closed, refused;
 static unsigned long long octets_out, octets_in, replies[6];
 static int epoll;
-
-double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static bool
 reads(const struct client *c)

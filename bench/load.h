@@ -1,7 +1,7 @@
 /*
- * The load generator: load.c has options and loop, client.c the dialogue of
- * one connection, wire.c its octets, tally.c the results. flood.c is another
- * program, on the same wire.
+ * The load generator: load.c has the loop, options.c what load.c's head tells
+ * of, client.c the dialogue of one connection, wire.c its octets, tally.c the
+ * results. flood.c is another program, on the same wire.
  */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
@@ -82,7 +82,8 @@ struct client {
 	unsigned number;
 };
 
-double now(void);
+/* options.c */
+void options_set(char *word);	/* key=value; ends the program if it is none */
 
 /* client.c */
 void client_begin(struct client *);
@@ -97,6 +98,7 @@ ssize_t wire_read(struct client *);	/* appends to in */
 ssize_t wire_write(struct client *);	/* from out; -2 after a short one */
 void wire_close(struct client *);
 const char *wire_error(void);
+double now(void);			/* s of CLOCK_MONOTONIC */
 
 /* load.c: message n of the run, and what becomes of a client */
 size_t message_size(unsigned long n);

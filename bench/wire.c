@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/load.h"
@@ -16,6 +17,15 @@ static SSL_CTX *context;
 static char error[256];
 /* OpenSSL's macros want them without const */
 static char groups[] = "X25519:P-256", name[] = "mail.example.org";
+
+double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
 
 const char *
 wire_error(void)

@@ -13,6 +13,7 @@
 #include <tls.h>
 
 #include "base/secret.h"
+#include "base/tlskeys.h"
 #include "doctor/doctor.h"
 
 #define CHAIN_MAX	10

@@ -15,7 +15,7 @@ PLACE = Place(BUILD, T)
 NAMES = ["fork", "posix_spawn", "socketpair", "pipe2", "accept4", "sendmsg",
          "recvmsg", "mmap", "malloc", "calloc", "realloc", "write", "read",
          "open", "openat", "fsync", "renameat", "poll", "socket", "connect",
-         "send", "recv"]
+         "send", "recv", "writev"]
 IMAPFETCH, SHORT = -1000000, -1
 BOX = "/tmp", "/new", "/cur"
 WANTED = os.environ.get("CASE", "")     # "relay read": of those only
@@ -34,6 +34,7 @@ CASES = [("nursery", "fork", "EAGAIN ENOMEM", 3),
          ("monitor", "sendmsg", "EAGAIN ENOBUFS ENOMEM", 12),
          ("monitor", "recvmsg", "EMFILE ENOMEM", 8),
          ("monitor", "write", "ENOSPC EPIPE", 4),
+         ("monitor", "writev", "EPIPE", 2),     # to a helper
          ("monitor", "malloc", "ENOMEM", 6),
          ("monitor", "calloc", "ENOMEM", 4)]
 HARMLESS = ("EINTR", "SHORT")
@@ -172,6 +173,9 @@ def one(f, role, call, error, n, wrong):
         if not wait(15, lambda: not daemon.members(h.daemon.process.pid)):
             wrong.append(what + ": processes stay")
         return False
+    wrong += ["%s: of which session? %s" % (what, l)
+              for l in h.daemon.log().splitlines()
+              if l.startswith("session=- event=helper-failed")]
     if not rests:
         wrong.append(what + ": processes or connections stay")
     if not wait(3, lambda: all(

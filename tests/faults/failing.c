@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,7 +30,7 @@
 
 enum name { FORK, SPAWN, SOCKETPAIR, PIPE, ACCEPT, SENDMSG, RECVMSG, MMAP,
     MALLOC, CALLOC, REALLOC, WRITE, READ, OPEN, OPENAT, FSYNC, RENAMEAT,
-    POLL, SOCKET, CONNECT, SEND, RECV, FORKS };
+    POLL, SOCKET, CONNECT, SEND, RECV, WRITEV, FORKS };
 
 static volatile struct { int who, nth, error; } *row;
 static pid_t self;
@@ -178,6 +179,12 @@ write(int fd, const void *p, size_t n)
 	/* one octet: libevent tells itself of a signal, which cannot fail */
 	return n > 1 && fails_or_short(WRITE, &n) ? -1 : REAL(write)(fd, p,
 	    n);
+}
+
+ssize_t
+writev(int fd, const struct iovec *iov, int n)
+{
+	return fails(WRITEV) ? -1 : REAL(writev)(fd, iov, n);
 }
 
 ssize_t

@@ -58,15 +58,6 @@ readable(void)
 	return w.gate - w.pos;
 }
 
-void
-stream_start(struct stream *st, int fd)
-{
-	memset(st, 0, sizeof(*st));
-	st->fd = fd;
-	st->read_want = POLLIN;
-	st->write_want = POLLOUT;
-}
-
 int
 stream_accept_tls(struct stream *st, struct tls *server)
 {

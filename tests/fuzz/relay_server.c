@@ -258,15 +258,6 @@ role_connect(int fd)
 	return 0;
 }
 
-void
-stream_start(struct stream *st, int fd)
-{
-	memset(st, 0, sizeof(*st));
-	st->fd = fd;
-	st->read_want = POLLIN;
-	st->write_want = POLLOUT;
-}
-
 ssize_t
 stream_read(struct stream *st, void *buf, size_t n)
 {

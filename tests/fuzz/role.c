@@ -1,6 +1,10 @@
-/* What all harnesses of whole roles share: end, memory, variables, log. */
+/*
+ * What all harnesses of whole roles share: end, memory, variables, log, the
+ * start of a stream, which goes on in the harness.
+ */
 #include <setjmp.h>
 
+#include "base/stream.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/role.h"
 
@@ -19,6 +23,15 @@ void
 role_exit(int status)
 {
 	longjmp(end, status + 1);
+}
+
+void
+stream_start(struct stream *st, int fd)
+{
+	memset(st, 0, sizeof(*st));
+	st->fd = fd;
+	st->read_want = POLLIN;
+	st->write_want = POLLOUT;
 }
 
 /* Every block is freed at the run's end, whatever the role forgets. */

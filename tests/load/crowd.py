@@ -2,12 +2,12 @@
 import os
 import time
 
-from house import Broken, House, report, show
+from house import report, show, with_burl
 from soak import Pauses
 
 # As a machine for many would have it: all else is as it comes. A client
 # address has at most max-connections-per-source: so there are many.
-CONFIG = ("max-connections %d",)
+CONFIG = "max-connections %d"
 EACH = 5                # sessions of an address, in the mean
 URL_SIZE = 20000
 SIZES = "2000,5000,5000,5000,20000,20000,300000"
@@ -166,11 +166,6 @@ def crowd(build, scratch, n, seconds, think, table):
     if os.path.exists(table):
         os.unlink(table)
     # who has ended counts until its process has, and others come at once
-    config = [CONFIG[0] % (2 * n)]
-    try:
-        house = House(build, scratch, "crowd", config, imap=True)
-    except Broken as e:
-        show("# no BURL: %s" % e)
-        house = House(build, scratch, "crowd without burl", config)
-    with house:
+    config = [CONFIG % (2 * n)]
+    with with_burl(build, scratch, "crowd", config) as house:
         play(house, n, seconds, think, table)

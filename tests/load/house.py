@@ -332,6 +332,15 @@ class House:
             self.told, came, len(self.doubts))
 
 
+def with_burl(build, scratch, name, config):
+    """A house with an IMAP server, or without it where it cannot be had."""
+    try:
+        return House(build, scratch, name, config, imap=True)
+    except Broken as e:
+        show("# no BURL: %s" % e)
+        return House(build, scratch, name + " without burl", config)
+
+
 class Load:
     """A run of bench/load."""
 

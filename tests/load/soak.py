@@ -7,7 +7,7 @@ while a generation of the daemon grows by the connections it has."""
 
 import time
 
-from house import Broken, House, report, show
+from house import Broken, report, show, with_burl
 
 EVERY = 10              # seconds between looks
 ROUND = 240             # seconds
@@ -177,12 +177,7 @@ class Soak:
 
 
 def soak(build, scratch, minutes, table):
-    try:
-        house = House(build, scratch, "soak", CONFIG, imap=True)
-    except Broken as e:
-        show("# no BURL: %s" % e)
-        house = House(build, scratch, "soak without burl", CONFIG)
-    with house:
+    with with_burl(build, scratch, "soak", CONFIG) as house:
         it = Soak(house, table, minutes)
         try:
             it.run()
