@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,30 @@ generation_notify_stopping(void)
 {
 	if (!has_successor)
 		notify("STOPPING=1");
+}
+
+unsigned
+generation_watchdog(void)
+{
+	const char *us = getenv("WATCHDOG_USEC");
+	const char *error = NULL;
+	long long n;
+
+	if (us == NULL || getenv("NOTIFY_SOCKET") == NULL)
+		return 0;
+	/* WATCHDOG_PID is that of the first generation */
+	n = strtonum(us, 1, INT64_MAX, &error);
+	if (error != NULL || n > 1000LL * INT_MAX)
+		return 0;
+	/* thrice, for what we say before we are the main process is not heard */
+	return n < 3000 ? 1 : (unsigned)(n / 3000);
+}
+
+void
+generation_alive(void)
+{
+	if (!has_successor)
+		notify("WATCHDOG=1");
 }
 
 static void

@@ -269,6 +269,28 @@ on_child(evutil_socket_t sig, short what, void *arg)
 }
 
 static void
+on_watchdog_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+	generation_alive();
+}
+
+static void
+start_watchdog(void)
+{
+	unsigned ms = generation_watchdog();
+	struct timeval time = { ms / 1000, ms % 1000 * 1000 };
+	struct event *timer;
+
+	if (ms == 0)
+		return;
+	timer = event_new(monitor.base, -1, EV_PERSIST, on_watchdog_timer,
+	    NULL);
+	if (timer == NULL || event_add(timer, &time) == -1)
+		fatal("monitor: out of memory");
+}
+
+static void
 watch_signal(int sig, event_callback_fn callback)
 {
 	struct event *event = evsignal_new(monitor.base, sig, callback, NULL);
@@ -289,6 +311,7 @@ lifetime_start(void)
 	stopped_timer = evtimer_new(monitor.base, on_stopped_timer, NULL);
 	if (crash_timer == NULL || rest_timer == NULL || stopped_timer == NULL)
 		fatal("monitor: out of memory");
+	start_watchdog();
 	if (generation_is_activated(monitor.sockets))
 		lifetime_last_client_went();
 }

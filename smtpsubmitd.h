@@ -83,6 +83,9 @@ bool generation_must_wait(const struct service *);
 void generation_block_signals(void);	/* first */
 _Noreturn void generation_wait_for_successors(void);
 void generation_notify_stopping(void);
+/* ms between the signs of life that systemd wants (WatchdogSec=); 0: none */
+unsigned generation_watchdog(void);
+void generation_alive(void);
 /* systemd holds the sockets and starts us again when a client comes. */
 bool generation_is_activated(const struct socket_set *);
 

@@ -281,6 +281,31 @@ def crash():
         (send("killed", patience=30), "not served"))
 
 
+def hang():
+    drop_in = "/etc/systemd/system/%s.d" % UNIT
+    must("mkdir", "-p", drop_in)
+    put(write(T + "/dog.conf", "[Service]\nWatchdogSec=3\n"),
+        drop_in + "/dog.conf")
+    must("systemctl", "daemon-reload")
+    must("systemctl", "restart", UNIT)
+    send("before-hang")
+    reload()
+    before = main_pid()
+    time.sleep(7)
+    check("the watchdog hears signs of life, of each generation", (
+        main_pid() == before, "started anew"), (send("alive"), ""))
+    must("kill", "-STOP", str(main_pid()))
+    began = now()
+    check("a main process that hangs is started again", (
+        wait(40, lambda: main_pid() not in (0, before)), state(UNIT)),
+        (send("woken", patience=30), "not served"),
+        ("watchdog" in journal("-u", UNIT).lower(), "no such line"))
+    show("# after %.0f s" % (now() - began))
+    must("rm", "-r", drop_in)
+    must("systemctl", "daemon-reload")
+    must("systemctl", "restart", UNIT)
+
+
 def flood():
     seen = {}
 
@@ -462,7 +487,7 @@ def removal():
 
 
 PHASES = {
-    "first": (setup, mail, fence, burl, syslog, renewal, restarts, crash, flood,
+    "first": (setup, mail, fence, burl, syslog, renewal, restarts, crash, hang, flood,
               mistake, rest, single, autopkgtest, upgrade),
     "boot": (boot, removal),
 }
