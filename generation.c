@@ -139,7 +139,7 @@ generation_watchdog(void)
 	n = strtonum(us, 1, INT64_MAX, &error);
 	if (error != NULL || n > 1000LL * INT_MAX)
 		return 0;
-	/* thrice, for what we say before we are the main process is not heard */
+	/* thrice: what is said before we are the main process is not heard */
 	return n < 3000 ? 1 : (unsigned)(n / 3000);
 }
 
