@@ -1,5 +1,6 @@
 /*
- * UTF-8 (RFC 3629) and times as RFC 3339 writes them. Pure.
+ * UTF-8 (RFC 3629), times as RFC 3339 writes them, and what can be shown of
+ * octets that nobody expected. Pure.
  */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
@@ -16,6 +17,13 @@ int32_t utf8_next(const unsigned char **p, const unsigned char *end);
 
 /* True if all of it is UTF-8 without control characters (C0, DEL, C1). */
 bool utf8_is_clean(const char *s, size_t len);
+
+/*
+ * How they begin, for a line of the log: 60 of them, unprintable ones as '?',
+ * "..." if there are more. Returns buf.
+ */
+#define TEXT_SHOWN 64
+const char *text_show(char buf[TEXT_SHOWN], const char *octets, size_t len);
 
 /*
  * A whole RFC 3339 date-time, as seconds since 1970; -1 and *when untouched

@@ -2,6 +2,8 @@
  * RFC 3629: one to four octets a character, the shortest form only, no
  * surrogates, nothing beyond U+10FFFF.
  */
+#include <string.h>
+
 #include "base/text.h"
 
 /* The smallest code point that needs that many continuation octets. */
@@ -48,4 +50,19 @@ utf8_is_clean(const char *s, size_t len)
 			return false;
 	}
 	return true;
+}
+
+const char *
+text_show(char buf[TEXT_SHOWN], const char *octets, size_t len)
+{
+	static const char more[] = "...";
+	size_t n = len, i;
+
+	if (n > TEXT_SHOWN - sizeof(more))
+		n = TEXT_SHOWN - sizeof(more);
+	for (i = 0; i < n; i++)
+		buf[i] = octets[i] >= ' ' && octets[i] <= '~' ? octets[i] :
+		    '?';
+	memcpy(buf + n, n < len ? more : "", n < len ? sizeof(more) : 1);
+	return buf;
 }

@@ -25,6 +25,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "imap/connection.h"
 
 int
@@ -78,9 +79,15 @@ see_line(char *p, size_t size, size_t n, void *arg)
 {
 	struct imap_connection *c = arg;
 	size_t len = size * n;
+	char shown[TEXT_SHOWN];
 
-	if (!c->greeted && !starts(p, len, "* OK"))
+	if (!c->greeted && !starts(p, len, "* OK")) {
+		while (len > 0 && (p[len - 1] == '\n' || p[len - 1] == '\r'))
+			len--;
+		snprintf(c->odd, sizeof(c->odd), "the server does not greet "
+		    "with OK: '%s'", text_show(shown, p, len));
 		return 0;
+	}
 	c->greeted = true;
 	if (memmem(p, len, "[UNAVAILABLE]", 13) != NULL)
 		c->unavailable = true;
@@ -165,6 +172,21 @@ set_up(struct imap_connection *c, const struct imap_wait *wait)
 	return curl_multi_add_handle(c->multi, c->easy) == CURLM_OK;
 }
 
+/* TCP has connected the socket to itself, see mta/client.c. */
+static bool
+is_itself(const struct imap_connection *c)
+{
+	char *own = NULL, *other = NULL;
+	long own_port = 0, other_port = 0;
+
+	curl_easy_getinfo(c->easy, CURLINFO_LOCAL_IP, &own);
+	curl_easy_getinfo(c->easy, CURLINFO_PRIMARY_IP, &other);
+	curl_easy_getinfo(c->easy, CURLINFO_LOCAL_PORT, &own_port);
+	curl_easy_getinfo(c->easy, CURLINFO_PRIMARY_PORT, &other_port);
+	return own != NULL && other != NULL && own_port != 0 &&
+	    own_port == other_port && strcmp(own, other) == 0;
+}
+
 /* Runs libcurl until it is through; its verdict in *code. */
 static enum imap_io
 perform(struct imap_connection *c, const struct imap_wait *wait,
@@ -183,6 +205,11 @@ perform(struct imap_connection *c, const struct imap_wait *wait,
 		msg = curl_multi_info_read(c->multi, &ignored);
 		if (msg != NULL) {
 			*code = msg->data.result;
+			return IO_OK;
+		}
+		if (!c->greeted && is_itself(c)) {
+			snprintf(c->odd, sizeof(c->odd), "Connection refused");
+			*code = CURLE_COULDNT_CONNECT;
 			return IO_OK;
 		}
 		if (curl_multi_poll(c->multi, extra, 2, imap_wait_left(wait),
@@ -225,6 +252,8 @@ imap_connect(struct imap_connection *c, const struct imap_account *account,
 		    "no connection and login in time" : NULL);
 	if (code == CURLE_OK && c->greeted)
 		return IO_OK;
+	if (c->odd[0] != '\0')
+		return failed(c, IO_LOST, c->odd);
 	if (code == CURLE_OK || code == CURLE_WRITE_ERROR)
 		return failed(c, IO_LOST, "the server does not greet with OK");
 	return failed(c, code == CURLE_LOGIN_DENIED && !c->unavailable ?

@@ -37,6 +37,7 @@ struct imap_connection {
 	struct curl_slist *resolve;
 	char error[CURL_ERROR_SIZE];
 	bool greeted;			/* with OK, not with PREAUTH */
+	char odd[128];			/* no server, or not of IMAP: why */
 	bool unavailable;		/* a code said "not now" */
 	bool has_urlauth;		/* as CAPABILITY says */
 	char prefix[IMAP_TAG_MAX / 2];	/* of our tags, random */

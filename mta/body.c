@@ -162,6 +162,7 @@ send_text(struct mta *mta, bool last)
 enum mta_status
 mta_body(struct mta *mta, const char *p, size_t n)
 {
+	mta->confided = true;
 	mta_append(&mta->piece, p, n);
 	if (mta->piece.len < PIECE)
 		return MTA_OK;

@@ -2,6 +2,9 @@
  * Connecting, commands out and replies in. How a session begins is in
  * mta/hello.c, the message itself in mta/body.c.
  */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
@@ -13,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "mta/client.h"
 #include "mta/io.h"
 
@@ -200,10 +204,21 @@ fill(struct mta *mta, int64_t deadline)
 	}
 }
 
+/*
+ * How it begins tells what it is instead: HTTP, SSH ... But it may repeat what
+ * it was told, and no log may have a password or a message.
+ */
 static enum mta_status
-garbage(struct mta *mta)
+garbage(struct mta *mta, size_t len)
 {
-	return mta_fail(mta, MTA_GARBAGE, "its answer is no SMTP reply");
+	static const char what[] = "its answer is no SMTP reply";
+	char shown[TEXT_SHOWN], why[sizeof(what) + TEXT_SHOWN + 4];
+
+	if (mta->confided)
+		return mta_fail(mta, MTA_GARBAGE, what);
+	snprintf(why, sizeof(why), "%s: '%s'", what,
+	    text_show(shown, mta->in, len));
+	return mta_fail(mta, MTA_GARBAGE, why);
 }
 
 enum mta_status
@@ -220,7 +235,7 @@ mta_answer(struct mta *mta)
 		lf = memchr(mta->in, '\n', mta->in_len);
 		len = lf == NULL ? mta->in_len : (size_t)(lf - mta->in);
 		if (len >= ANSWER_LINE_MAX)	/* however it is cut */
-			return garbage(mta);
+			return garbage(mta, len);
 		if (lf == NULL) {
 			status = fill(mta, deadline);
 			if (status != MTA_OK)
@@ -231,10 +246,12 @@ mta_answer(struct mta *mta)
 		if (len > 0 && mta->in[len - 1] == '\r')
 			len--;
 		got = answer_line(&mta->answer, mta->in, len);
+		if (got == ANSWER_BAD)
+			return garbage(mta, len);
 		mta->in_len -= used;
 		memmove(mta->in, mta->in + used, mta->in_len);
 	}
-	return got == ANSWER_DONE ? MTA_OK : garbage(mta);
+	return MTA_OK;
 }
 
 enum mta_status
@@ -243,6 +260,35 @@ mta_ask(struct mta *mta)
 	enum mta_status status = mta_flush(mta);
 
 	return status == MTA_OK ? mta_answer(mta) : status;
+}
+
+/*
+ * Where nobody listens at a port that the kernel gives to clients, too, it may
+ * give just that one, and TCP connects the socket to itself (RFC 9293 3.5,
+ * figure 7): nothing would come, and nobody could listen there meanwhile.
+ */
+static bool
+is_itself(int fd, const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} own;
+	socklen_t len = sizeof(own);
+
+	memset(&own, 0, sizeof(own));
+	if (getsockname(fd, &own.sa, &len) == -1 ||
+	    own.sa.sa_family != ss->ss_family)
+		return false;
+	if (ss->ss_family == AF_INET)
+		return own.in.sin_port == in->sin_port &&
+		    own.in.sin_addr.s_addr == in->sin_addr.s_addr;
+	return ss->ss_family == AF_INET6 &&
+	    own.in6.sin6_port == in6->sin6_port && memcmp(&own.in6.sin6_addr,
+	    &in6->sin6_addr, sizeof(in6->sin6_addr)) == 0;
 }
 
 static enum mta_status
@@ -257,14 +303,16 @@ connect_to(struct mta *mta, const struct sockaddr_storage *ss, socklen_t len)
 	if (fd == -1)
 		return mta_fail(mta, MTA_DOWN, strerror(errno));
 	stream_start(&mta->stream, fd);
-	if (connect(fd, (const struct sockaddr *)ss, len) == 0)
-		return MTA_OK;
-	if (errno != EINPROGRESS)
-		return mta_fail(mta, MTA_DOWN, strerror(errno));
-	status = mta_wait(mta, POLLOUT, mta_step_end(mta));
-	if (status != MTA_OK)
-		return status;
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len);
+	if (connect(fd, (const struct sockaddr *)ss, len) == -1) {
+		if (errno != EINPROGRESS)
+			return mta_fail(mta, MTA_DOWN, strerror(errno));
+		status = mta_wait(mta, POLLOUT, mta_step_end(mta));
+		if (status != MTA_OK)
+			return status;
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len);
+	}
+	if (error == 0 && is_itself(fd, ss))
+		error = ECONNREFUSED;
 	return error == 0 ? MTA_OK : mta_fail(mta, MTA_DOWN, strerror(error));
 }
 
@@ -273,7 +321,7 @@ drop(struct mta *mta)
 {
 	stream_close(&mta->stream);
 	mta->open = mta->verified = mta->authenticated = false;
-	mta->in_data = mta->failed = false;
+	mta->in_data = mta->failed = mta->confided = false;
 	mta->in_len = mta->out.len = mta->piece.len = 0;
 	mta->chunks = 0;
 }

@@ -65,6 +65,7 @@ struct mta {
 	bool failed;		/* something may be unanswered: no QUIT */
 	bool verified;		/* by TLS */
 	bool authenticated;	/* our login was taken */
+	bool confided;		/* it has heard what no log may repeat */
 	struct ehlo ehlo;
 	char in[4096];		/* lines of replies */
 	size_t in_len;

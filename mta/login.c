@@ -35,6 +35,7 @@ ask_secretly(struct mta *mta, const char *command, const char *text)
 {
 	enum mta_status status;
 
+	mta->confided = true;
 	mta_append(&mta->out, command, strlen(command));
 	mta_append(&mta->out, text, strlen(text));
 	mta_append(&mta->out, "\r\n", 2);

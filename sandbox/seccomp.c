@@ -75,6 +75,7 @@ static const struct call connecting[] = {
 	ANY(connect),
 	IS(fcntl, 2, F_GETFL),		/* making it non-blocking */
 	IS(getsockopt, 3, SO_ERROR),	/* how the connect has ended */
+	ANY(getsockname),		/* ... and not at itself */
 	IS_BOTH(setsockopt, 2, IPPROTO_TCP, 3, TCP_NODELAY),
 	END
 };
@@ -96,7 +97,7 @@ static const struct call writing[] = {
 /* What libcurl does beyond that, once names are resolved. */
 static const struct call fetching[] = {
 	ANY(recvfrom),
-	ANY(getsockname), ANY(getpeername),
+	ANY(getpeername),
 	ANY(getsockopt), ANY(setsockopt),
 	/* how it wakes itself, by its version */
 	ANY(socketpair), ANY(pipe), ANY(pipe2), ANY(eventfd2),

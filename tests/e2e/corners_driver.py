@@ -243,6 +243,58 @@ def names():
     ns.stop()
 
 
+def itself():
+    """client.c, connection.c: nobody listens, and the kernel has one port for
+    clients left, just that: TCP connects it to itself."""
+    if sys.argv[1:] != ["alone"]:
+        skip("a connection to itself", "needs root and unshare(1)")
+        return
+    path = "/proc/sys/net/ipv4/ip_local_port_range"
+    with open(path) as f:
+        usual = f.read()
+
+    def leave(ports):
+        with open(path, "w") as f:
+            f.write(ports)
+
+    def ask(c, port, command):
+        leave("%d %d" % (port, port))
+        try:
+            c.send(command.encode() + b"\r\n")
+            return c.line()
+        finally:
+            leave(usual)
+
+    def row(name, port, config, log, *commands):
+        with House(BUILD, T, config, name=name) as h:
+            c = h.login()
+            for command in commands[:-1]:
+                talk(c, command, "250")
+            before, began = len(h.daemon.log()), time.monotonic()
+            got = ask(c, port, commands[-1])
+            took = time.monotonic() - began
+            talk(c, "QUIT", "221")
+            report(got.startswith("451 4.4.1") and took < 2 * SLOW and
+                   re.search(log, h.daemon.log()[before:]), name, got, took,
+                   *h.log_tail())
+
+    leave("50000 50000")
+    with socket.socket() as s:
+        s.connect(("127.0.0.1", 50000))
+        report(s.getsockname() == s.getpeername(), "a connection to itself")
+    leave(usual)
+    mail = "MAIL FROM:<alice@example.org>"
+    row("a relay's port that would connect to itself", 50001,
+        ["relay smtp://127.0.0.1:50001", "relay-timeout 3s"],
+        'event=relay-failed .*: Connection refused"', mail)
+    row("an IMAP server's port that would connect to itself", 50002,
+        ["imap imap://127.0.0.1:50002 login " +
+         write(T + "/own", "submit pw\n"), "imap-timeout 3s"],
+        "event=burl .*Connection refused", mail, "RCPT TO:<bob@example.net>",
+        "BURL imap://alice@127.0.0.1:50002/INBOX/;UID=1;URLAUTH=submit+alice:"
+        "INTERNAL:%s LAST" % (32 * "a"))
+
+
 def told_twice():
     """lifetime.c: the second SIGTERM ends what the first one lets finish."""
     h = House(BUILD, T, relay=["end silent"], name="told twice")
@@ -351,5 +403,5 @@ def usage():
 if os.environ.get("WRAP"):
     skip("corners", "another program stands before the daemon")
     end()
-run_parts(names, usage, keys, from_here, state, counts, many_relays,
+run_parts(names, itself, usage, keys, from_here, state, counts, many_relays,
           told_twice)

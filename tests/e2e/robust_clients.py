@@ -305,7 +305,8 @@ while data:
                     wrong.append(got)
                 elif good:
                     talk(c, "MAIL FROM:<last@example.net>", "250")
-                elif "SENDERS of alice is too long" not in h.daemon.log():
+                elif not wait(5, lambda: "SENDERS of alice is too long"
+                              in h.daemon.log()):
                     wrong.append("the log does not say why")
 
 

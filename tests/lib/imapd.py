@@ -156,10 +156,16 @@ class Imapd:
         self.clients = []
 
     def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
         return self
 
     def __exit__(self, *unused):
+        # Closed alone it would listen as long as accept(2) waits; and where a
+        # SIGSTOP interrupts that, it begins again with the descriptor's
+        # number, which is another listener's by then.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         self.listener.close()
         for sock in self.clients:
             try:

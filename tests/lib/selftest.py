@@ -9,6 +9,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -17,6 +18,8 @@ import daemon
 import pki
 from dialogue import Dialogue, Player
 from escape import unescape
+from imapd import Imapd
+from imapd import Script as ImapScript
 from relay import Relay
 
 STAND_IN = r"""#!%(python)s -B
@@ -143,6 +146,19 @@ def relay_cases(shared):
     yield "answers in lines", out[0] == b"220-x\r\n220-x\r\n220 x\r\n"
 
 
+def imapd_is_gone():
+    """One that has ended takes no connection, not even its last."""
+    with Imapd(ImapScript()) as d:
+        with socket.create_connection(("127.0.0.1", d.port)) as s:
+            good = s.recv(4) == b"* OK"
+        time.sleep(.05)         # it waits for the next
+    try:
+        socket.create_connection(("127.0.0.1", d.port)).close()
+        return False
+    except ConnectionRefusedError:
+        return good
+
+
 def main():
     shared = tempfile.mkdtemp(prefix="selftest-")
     os.chmod(shared, 0o755)
@@ -178,6 +194,7 @@ def main():
                 result("refuses %r" % text, True)
         for name, fine in relay_cases(shared):
             result("relay: " + name, fine)
+        result("imapd: is gone", imapd_is_gone())
     finally:
         daemon.kill_all()
         shutil.rmtree(shared, ignore_errors=True)

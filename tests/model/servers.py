@@ -33,6 +33,8 @@ class ModelConnection(Connection):
     def __init__(self, relay, sock, number):
         super().__init__(relay.first, sock, number)
         self.parts, self.times = relay.parts, relay.times
+        self.said = []          # before it knows whose it is
+        relay.opened.append((sock.getpeername()[1], self.said))
 
     def forget(self):
         super().forget()
@@ -51,7 +53,10 @@ class ModelConnection(Connection):
         self.relay.local.connection = self
         if usual is not None and step == "end":
             usual = "250 2.0.0 took " + self.token
-        return super().answer(step, usual, before)
+        out = super().answer(step, usual, before)
+        if not self.token:
+            self.said.append(out[:60])
+        return out
 
     def body_reader(self):
         self.relay.local.connection = self
@@ -142,6 +147,7 @@ class ModelRelay(Relay):
     def __init__(self, directives, **more):
         self.base = list(directives)
         self.times = []         # of all RCPTs
+        self.opened = []        # connections of the sessions of now
         super().__init__(directives, **more)
         self.begin({})
 
@@ -150,6 +156,7 @@ class ModelRelay(Relay):
         if "lmtp" in self.base:
             scripts = {n: [d.replace("ehlo", "lhlo") for d in script]
                        for n, script in scripts.items()}
+        self.opened = []
         self.parts = {n: Part(self, script) for n, script in scripts.items()}
         self.first = Part(self, []) if len(scripts) != 1 else \
             list(self.parts.values())[0]

@@ -2,10 +2,12 @@
  * mta/answer.c: replies of the next server (RFC 5321 4.2, 4.2.1), and what
  * of them our client gets (RFC 2034 4, RFC 3463 2).
  */
+#include "base/text.h"
 #include "mta/answer.h"
 #include "tests/unit/unit.h"
 
 #define LINES_MAX 4
+#define LONG "123456789 123456789 123456789 123456789 123456789 123456789 "
 
 static const struct {
 	const char *line[LINES_MAX];
@@ -205,6 +207,29 @@ try_rooms(void)
 	check_for_client(&answer, 2 * ANSWER_MAX - 64);
 }
 
+static void
+try_show(void)
+{
+	static const struct {
+		const char *in;
+		size_t len;
+		const char *shown;
+	} shows[] = {
+	{ LIT(""), "" },
+	{ LIT("SSH-2.0-x"), "SSH-2.0-x" },
+	{ LIT("J\0\n\r\t\033[2J\177\303\266~ "), "J?????[2J???~ " },
+	{ LIT(LONG), LONG },
+	{ LIT(LONG "x"), LONG "..." },
+	};
+	char buf[TEXT_SHOWN];
+	size_t i;
+
+	for (i = 0; i < COUNT(shows); i++)
+		ok(strcmp(text_show(buf, shows[i].in, shows[i].len),
+		    shows[i].shown) == 0, shows[i].in, shows[i].len,
+		    "shown as %s", buf);
+}
+
 int
 main(void)
 {
@@ -214,6 +239,8 @@ main(void)
 	for (i = 0; i < COUNT(rows); i++)
 		try_row(i);
 	try_limits();
+	table("answer: what is none, for the log");
+	try_show();
 	table("answer: for the client");
 	try_rooms();
 	return tables_done();
