@@ -137,6 +137,13 @@ go_on_handshake(void)
 		smtp_greet(&session.smtp);
 }
 
+static const char *
+why_lost(void)
+{
+	return strcmp(session.client.error, STREAM_NO_MEMORY) == 0 ?
+	    STREAM_NO_MEMORY : "client gone";
+}
+
 /* Whether more goes into the buffer now: each piece of content costs frames. */
 static bool
 wants_more(void)
@@ -176,7 +183,7 @@ read_client(void)
 		session.client_eof = true;
 	/* not while an outcome is near: it shall be known and logged */
 	if (n == STREAM_ERROR && session.smtp.wait != WAIT_FINAL)
-		session_finish("client gone");
+		session_finish(why_lost());
 	if (n == STREAM_ERROR)
 		session.client_eof = true;
 	return false;
@@ -234,11 +241,20 @@ write_client(void)
 			return true;
 		}
 		if (n < 0)
-			session_finish("client gone");
+			session_finish(why_lost());
 		session.out_sent += (size_t)n;
 	}
 	session.out_sent = s->out_len = 0;
 	return false;
+}
+
+void
+session_exhausted(void *arg)
+{
+	(void)arg;
+	if (!session.handshaking)
+		write_client();
+	session_finish(session.end = "out of memory");
 }
 
 static const char *

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -35,6 +36,18 @@ fail(struct stream *st, const char *why)
 {
 	snprintf(st->error, sizeof(st->error), "%s", why);
 	return STREAM_ERROR;
+}
+
+/* The library sets errno to 0, and its words need memory, too. */
+static ssize_t
+fail_tls(struct stream *st, struct tls *tls)
+{
+	const char *why = tls_error(tls);
+	unsigned long error = ERR_peek_error();
+
+	if (error != 0 && ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
+		why = STREAM_NO_MEMORY;
+	return fail(st, why == NULL ? "connection lost" : why);
 }
 
 /* The callbacks of libtls */
@@ -86,7 +99,7 @@ static int
 make_raw(struct stream *st)
 {
 	st->raw = malloc(RAW_SIZE);
-	return st->raw == NULL ? (int)fail(st, "out of memory") : 0;
+	return st->raw == NULL ? (int)fail(st, STREAM_NO_MEMORY) : 0;
 }
 
 int
@@ -95,7 +108,7 @@ stream_accept_tls(struct stream *st, struct tls *server)
 	if (make_raw(st) == -1)
 		return -1;
 	if (tls_accept_cbs(server, &st->tls, raw_read, raw_write, st) == -1)
-		return (int)fail(st, tls_error(server));
+		return (int)fail_tls(st, server);
 	return 0;
 }
 
@@ -114,7 +127,7 @@ stream_connect_tls(struct stream *st, struct tls *client, const char *name)
 	if (make_raw(st) == -1)
 		return -1;
 	if (tls_connect_cbs(client, raw_read, raw_write, st, name) == -1)
-		return (int)fail(st, tls_error(client));
+		return (int)fail_tls(st, client);
 	return 0;
 }
 
@@ -122,17 +135,11 @@ stream_connect_tls(struct stream *st, struct tls *client, const char *name)
 static ssize_t
 outcome(struct stream *st, ssize_t n, short *want)
 {
-	const char *why;
-
 	if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT) {
 		*want = n == TLS_WANT_POLLIN ? POLLIN : POLLOUT;
 		return STREAM_AGAIN;
 	}
-	if (n == -1) {
-		why = tls_error(st->tls);
-		return fail(st, why == NULL ? "connection lost" : why);
-	}
-	return n;
+	return n == -1 ? fail_tls(st, st->tls) : n;
 }
 
 /*

@@ -17,6 +17,9 @@ struct tls;
 
 enum { STREAM_EOF = 0, STREAM_ERROR = -1, STREAM_AGAIN = -2 };
 
+/* The error of a stream for which there is no memory. */
+#define STREAM_NO_MEMORY "out of memory"
+
 struct stream {
 	int fd;
 	struct tls *tls;	/* NULL in the clear */
