@@ -38,16 +38,26 @@ fail(struct stream *st, const char *why)
 	return STREAM_ERROR;
 }
 
-/* The library sets errno to 0, and its words need memory, too. */
+/* The library sets errno to 0. */
+bool
+stream_was_starved(void)
+{
+	unsigned long error;
+	bool starved = false;
+
+	while ((error = ERR_get_error()) != 0)
+		starved |= ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+	return starved;
+}
+
+/* Its words need memory, too: without them there was none. */
 static ssize_t
 fail_tls(struct stream *st, struct tls *tls)
 {
 	const char *why = tls_error(tls);
-	unsigned long error = ERR_peek_error();
 
-	if (error != 0 && ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
-		why = STREAM_NO_MEMORY;
-	return fail(st, why == NULL ? "connection lost" : why);
+	return fail(st, stream_was_starved() || why == NULL ? STREAM_NO_MEMORY :
+	    why);
 }
 
 /* The callbacks of libtls */

@@ -52,6 +52,12 @@ ssize_t stream_read(struct stream *, void *, size_t);
 /* Never 0, for an n that is not. */
 ssize_t stream_write(struct stream *, const void *, size_t);
 
+/*
+ * Whether it was for want of memory that OpenSSL failed. What it noted of it
+ * is forgotten.
+ */
+bool stream_was_starved(void);
+
 /* Says goodbye by close_notify if that needs no waiting, then closes. */
 void stream_close(struct stream *);
 

@@ -227,7 +227,7 @@ def judge(w, took, log, wrong):
         wrong.append("told %d, taken %d" % (w.count, took))
     if re.search("is silent|'Unexpected: nothing|stopped reading", said):
         wrong.append("no reply and no close")
-    if any(x[0] == "5" and x[:3] != "503" for x in w.said):
+    if any(x[0] == "5" and x[:3] not in ("503", "530") for x in w.said):
         wrong.append("refused for good")
     if w.count < 2 and not WORDS.search(log):
         wrong.append("the log does not say why: %s" % log)
