@@ -32,7 +32,7 @@ class Failing:
             self.rows = mmap.mmap(f.fileno(), 4096)
         preload = "env LD_PRELOAD=%s FAILING=%s" % (library, self.path)
         os.mkdir(h.directory + "/libexec")
-        for program in "auth-reply", "checkcertificate":
+        for program in "auth-reply", "checkcertificate", "checkpassword-file":
             os.symlink(place.build + "/" + program,
                        h.directory + "/libexec/" + program)
         write(h.directory + "/libexec/imapfetch", "#!/bin/sh\nexec %s "
