@@ -29,6 +29,9 @@ CASES = [("nursery", "fork", "EAGAIN ENOMEM", 3),
          ("monitor", "writev", "EPIPE", 2),     # to a helper
          ("monitor", "malloc", "ENOMEM", 6),
          ("monitor", "calloc", "ENOMEM", 4)]
+# of F_DUPFD; that of the others fails only where it is forbidden
+CASES += [("monitor", "fcntl", "EMFILE EPERM", 6),
+          ("nursery", "fcntl", "EPERM", 2)]
 HARMLESS = ("EINTR", "SHORT")
 for role in "session", "relay":
     CASES += [(role, "read", "EINTR EAGAIN SHORT ECONNRESET", 4),
@@ -36,7 +39,7 @@ for role in "session", "relay":
               (role, "poll", "EINTR", 8),
               (role, "sendmsg", "EINTR EAGAIN ENOBUFS ENOMEM EPIPE", 3),
               (role, "recvmsg", "EINTR EAGAIN ENOMEM ECONNRESET", 3),
-              (role, "malloc", "ENOMEM", 4)]
+              (role, "malloc", "ENOMEM", 4), (role, "fcntl", "EPERM", 3)]
 CASES += [("relay", "realloc", "ENOMEM", 3),
           ("relay", "socket", "EMFILE ENFILE ENOBUFS", 1),
           ("relay", "connect", "ECONNREFUSED ENETUNREACH EAGAIN", 1)]

@@ -20,8 +20,8 @@ class Failing:
     def __init__(self, place, name, imapd, library, maildir=False,
                  config=(), relay=()):
         self.imapd = imapd
-        config = ["relay-timeout 5s", "imap-timeout 5s",
-                  "libexec {dir}/libexec"] + list(config)
+        config = ["relay-timeout 5s", "libexec {dir}/libexec"] + (
+            list(config) or ["imap-timeout 5s"])
         if maildir:
             config.append("relay maildir://{dir}/box")
         h = self.house = place.house(name, config, relay, imapd)

@@ -87,7 +87,8 @@ def imapfetch(n, library):
     def act(wrong):
         from faults_struck import pid_of
         d = PLACE.imapd("tls", urlfetch=content)
-        f = Failing(PLACE, "imapfetch", d, library)
+        f = Failing(PLACE, "imapfetch", d, library,
+                    config=["imap-timeout 1s"])
         try:
             for step in os.environ.get("STEP", " ".join(IMAP_STEPS)).split():
                 strike = Listening(f, step, n,
