@@ -3,8 +3,8 @@
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <openssl/err.h>
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,25 +17,27 @@
 /* Four TLS records and a bit. */
 #define RAW_SIZE (68 * 1024)
 
-void
-stream_start(struct stream *st, int fd)
-{
-	int on = 1;
-
-	memset(st, 0, sizeof(*st));
-	st->fd = fd;
-	st->read_want = POLLIN;
-	st->write_want = POLLOUT;
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	/* fails on a Unix socket, where there is no delay */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-}
-
 static ssize_t
 fail(struct stream *st, const char *why)
 {
 	snprintf(st->error, sizeof(st->error), "%s", why);
 	return STREAM_ERROR;
+}
+
+int
+stream_start(struct stream *st, int fd)
+{
+	int on = 1, flags = fcntl(fd, F_GETFL);
+
+	memset(st, 0, sizeof(*st));
+	st->fd = fd;
+	st->read_want = POLLIN;
+	st->write_want = POLLOUT;
+	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
+		return (int)fail(st, strerror(errno));
+	/* fails on a Unix socket, where there is no delay */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return 0;
 }
 
 /* The library sets errno to 0. */
@@ -58,6 +60,12 @@ fail_tls(struct stream *st, struct tls *tls)
 
 	return fail(st, stream_was_starved() || why == NULL ? STREAM_NO_MEMORY :
 	    why);
+}
+
+const char *
+stream_why(const struct stream *st, const char *usual)
+{
+	return strcmp(st->error, STREAM_NO_MEMORY) == 0 ? st->error : usual;
 }
 
 /* The callbacks of libtls */

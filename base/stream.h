@@ -32,8 +32,9 @@ struct stream {
 	bool raw_dry;		/* the last read(2) took all there was */
 };
 
-/* Takes a connected socket and makes it non-blocking, TCP without delay. */
-void stream_start(struct stream *, int fd);
+/* Takes a connected socket and makes it non-blocking, TCP without delay; 0,
+   or -1 if that is refused. */
+int stream_start(struct stream *, int fd);
 
 /*
  * Begins TLS as server or as client, whose context the stream then owns; the
@@ -57,6 +58,9 @@ ssize_t stream_write(struct stream *, const void *, size_t);
  * is forgotten.
  */
 bool stream_was_starved(void);
+
+/* What to say of a STREAM_ERROR: usual, if there was memory enough. */
+const char *stream_why(const struct stream *, const char *usual);
 
 /* Says goodbye by close_notify if that needs no waiting, then closes. */
 void stream_close(struct stream *);

@@ -312,7 +312,8 @@ connect_to(struct mta *mta, const struct sockaddr_storage *ss, socklen_t len)
 
 	if (fd == -1)
 		return mta_fail(mta, MTA_DOWN, strerror(errno));
-	stream_start(&mta->stream, fd);
+	if (stream_start(&mta->stream, fd) == -1)
+		return mta_fail(mta, MTA_DOWN, mta->stream.error);
 	if (connect(fd, (const struct sockaddr *)ss, len) == -1) {
 		if (errno != EINPROGRESS)
 			return mta_fail(mta, MTA_DOWN, strerror(errno));

@@ -30,8 +30,7 @@ CASES = [("nursery", "fork", "EAGAIN ENOMEM", 3),
          ("monitor", "malloc", "ENOMEM", 6),
          ("monitor", "calloc", "ENOMEM", 4)]
 # of F_DUPFD; that of the others fails only where it is forbidden
-CASES += [("monitor", "fcntl", "EMFILE EPERM", 6),
-          ("nursery", "fcntl", "EPERM", 2)]
+CASES += [("monitor", "fcntl", "EMFILE EPERM", 6)]
 HARMLESS = ("EINTR", "SHORT")
 for role in "session", "relay":
     CASES += [(role, "read", "EINTR EAGAIN SHORT ECONNRESET", 4),
