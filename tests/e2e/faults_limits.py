@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from common_driver import HERE, begin, end, report, say, skip, wait
+from common_driver import HERE, begin, end, say, skip, wait
 from faults_case import (Place, at_rest, content, making, many, monitor_of,
                          nursery_of, serves)
 from faults_failing import Failing
