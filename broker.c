@@ -247,6 +247,7 @@ introduce(struct client *client)
 	int pair[2];
 
 	if (ipc_pair(pair) == -1) {
+		log_event(client->id, "relay-failed", "%s", strerror(errno));
 		broker_forget(client);
 		client_answer(client, S_RELAY, NULL, 0, -1);
 		return;

@@ -2,6 +2,7 @@
  * The message's other end: the next server's transaction or a file in a
  * Maildir, what becomes of it there, and the line of the log that tells so.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,13 @@ delivery_refuse(enum reply r, const char *arg)
 	relay_reply(FRAME_MESSAGE, r, arg);
 }
 
+void
+delivery_refuse_for_now(void)
+{
+	relay_log_failure(relay.route, strerror(errno));
+	delivery_refuse(R_LOCAL_DISK, NULL);
+}
+
 /* The next server has answered, or is no more, in the middle of it. */
 static void
 refused_early(enum mta_status status)
@@ -90,7 +98,7 @@ delivery_begin(void)
 		if (maildir_begin(relay.maildir,
 		    relay.service->conf.hostname) == 0)
 			return true;
-		delivery_refuse(R_LOCAL_DISK, NULL);
+		delivery_refuse_for_now();
 		return false;
 	}
 	status = mta_body_begin(&relay.mta);
@@ -116,7 +124,7 @@ delivery_write(const char *p, size_t n)
 		return;
 	if (relay.maildir != NULL) {
 		if (maildir_write(relay.maildir, p, n) == -1)
-			delivery_refuse(R_LOCAL_DISK, NULL);
+			delivery_refuse_for_now();
 		return;
 	}
 	status = mta_body(&relay.mta, p, n);

@@ -475,4 +475,5 @@ now(void *arg)
 }
 
 const struct smtp_ops errands = { relay_room, relay_command, relay_body,
-    fetch, ask_auth, arrival_client, now, ask_certificate };
+    fetch, ask_auth, arrival_client, now, ask_certificate,
+    session_exhausted };

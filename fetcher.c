@@ -121,8 +121,11 @@ start(struct client *client)
 {
 	int pair[2], error;
 
-	if (ipc_pair(pair) == -1)
+	if (ipc_pair(pair) == -1) {
+		log_event(client->id, "imapfetch-failed", "%s",
+		    strerror(errno));
 		return false;
+	}
 	client->fetch = pair[0];
 	error = spawn_imapfetch(pair[1]);
 	close(pair[1]);

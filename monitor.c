@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/stream.h"
 #include "base/tlskeys.h"
 #include "ledger.h"
 #include "monitor.h"
@@ -124,6 +125,8 @@ answer_sign(struct client *client, struct unpack *unpack)
 	else
 		len = tls_keys_sign_hash(key, (enum sign_kind)kind,
 		    (int)padding, in, n, hash, hash_len, out);
+	if (len == 0 && stream_was_starved())
+		fatal("monitor: out of memory");
 	if (len == 0)
 		return "asks to sign what no handshake signs";
 	if (hash_len > 0 && monitor.service->conf.client_ca != NULL)

@@ -241,8 +241,13 @@ open_any(void)
 void
 relay_hang_up(void)
 {
-	if (relay.route != NULL && relay.maildir == NULL)
+	if (relay.route != NULL && relay.maildir == NULL) {
+		/* it is not to blame */
+		if (relay.mta.failed &&
+		    strcmp(relay.mta.why, STREAM_NO_MEMORY) == 0)
+			relay_log_failure(relay.route, relay.mta.why);
 		mta_close(&relay.mta);
+	}
 	relay.route = NULL;
 	relay.maildir = NULL;
 }

@@ -115,6 +115,16 @@ end_stopped(void)
 
 /* Connections */
 
+/* Each tenth of a second would be too often. */
+static void
+tell_once(const char *why)
+{
+	if (!nursery.told_so)
+		log_event(NULL, "out-of-descriptors", "connections wait: %s; "
+		    "raise LimitNOFILE or lower max-connections", why);
+	nursery.told_so = true;
+}
+
 static void
 accept_some(size_t i)
 {
@@ -134,8 +144,11 @@ accept_some(size_t i)
 			nursery.out_of_breath = errno == EMFILE ||
 			    errno == ENFILE || errno == ENOBUFS ||
 			    errno == ENOMEM;
+			if (nursery.out_of_breath)
+				tell_once(strerror(errno));
 			return;
 		}
+		nursery.told_so = false;
 		welcome(fd, &ss, nursery.sockets.tls[i]);
 	}
 }
@@ -202,10 +215,13 @@ bear_relay(struct frame *frame)
 	ticket = unpack_u32(&unpack);
 	role = unpack_u8(&unpack) == ROLE_PROBE ? ROLE_PROBE : ROLE_RELAY;
 	if (ipc_pair(pair) == -1) {
+		log_event(NULL, "relay-failed", "%s", strerror(errno));
 		tell_relay(ticket, 0, -1);
 		return;
 	}
 	pid = children_birth(role, "");
+	if (pid == -1)
+		log_event(NULL, "relay-failed", "fork: %s", strerror(errno));
 	if (pid == 0) {
 		keep[0] = pair[1];
 		keep[1] = log_descriptor();

@@ -16,6 +16,7 @@ extern struct nursery_state {
 	int monitor;
 	bool serving, stopping;
 	bool out_of_breath;	/* accepts nothing for a moment */
+	bool told_so;		/* since the last that could be accepted */
 	int64_t reaped;		/* clock_ms() of the last death seen, or 0 */
 } nursery;
 

@@ -129,5 +129,7 @@ void delivery_write(const char *, size_t);	/* what is fit to go on */
 void delivery_end(void);
 /* Our own refusal: the next server sees no end of this message. */
 void delivery_refuse(enum reply, const char *arg);
+/* For want of what is ours: errno tells. */
+void delivery_refuse_for_now(void);
 
 #endif

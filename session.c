@@ -17,6 +17,7 @@
 #include "session.h"
 
 #define HANDSHAKE_LIMIT	30000	/* ms */
+#define GONE		"client gone"
 #define LEAVE_LIMIT	10000	/* ms of silence when the service stops */
 
 struct session session;
@@ -176,7 +177,7 @@ read_client(void)
 		session.client_eof = true;
 	/* not while an outcome is near: it shall be known and logged */
 	if (n == STREAM_ERROR && session.smtp.wait != WAIT_FINAL)
-		session_finish("client gone");
+		session_finish(stream_why(&session.client, GONE));
 	if (n == STREAM_ERROR)
 		session.client_eof = true;
 	return false;
@@ -234,11 +235,20 @@ write_client(void)
 			return true;
 		}
 		if (n < 0)
-			session_finish("client gone");
+			session_finish(stream_why(&session.client, GONE));
 		session.out_sent += (size_t)n;
 	}
 	session.out_sent = s->out_len = 0;
 	return false;
+}
+
+void
+session_exhausted(void *arg)
+{
+	(void)arg;
+	if (!session.handshaking)
+		write_client();
+	session_finish(session.end = "out of memory");
 }
 
 static const char *
@@ -518,7 +528,8 @@ session_main(struct service *service, const struct birth *who, int client,
 	session.relay = session.fetch = -1;
 	session.begun = session.stranger_since = clock_ms();
 	pack_start(&session.commands, session.batch, sizeof(session.batch));
-	stream_start(&session.client, client);
+	if (stream_start(&session.client, client) == -1)
+		session_finish(session.client.error);
 	tls_set_signer(errand_sign);
 	settle();
 	sandbox_session(service->conf.uid, service->conf.gid);
@@ -533,7 +544,7 @@ session_main(struct service *service, const struct birth *who, int client,
 		   answered: it may have closed its own direction only */
 		if (session.client_eof && !output &&
 		    session.smtp.wait == WAIT_NOTHING)
-			session_finish("client gone");
+			session_finish(GONE);
 		wait_and_hear(output);
 	}
 }

@@ -61,6 +61,9 @@ _Noreturn void session_finish(const char *why);
 /* The same with a reply before it. */
 _Noreturn void session_last_word(enum reply, const char *why);
 
+/* No memory for a reply: those before it are sent, as far as they go. */
+_Noreturn void session_exhausted(void *);
+
 /* Who has come is known: TLS or the greeting. */
 void session_welcome(void);
 

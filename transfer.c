@@ -209,7 +209,7 @@ gather(const char *p, size_t n, bool last)
 	uint64_t limit = relay.service->conf.max_header;
 
 	if (n > 0 && !keep_head(p, n)) {
-		delivery_refuse(R_LOCAL_DISK, NULL);
+		delivery_refuse_for_now();
 		return;
 	}
 	header_scan(&relay.header, relay.head, relay.head_len, last);
@@ -249,7 +249,7 @@ take_raw(const char *p, size_t n)
 	if (relay.mended == NULL)
 		relay.mended = malloc(2 * IPC_PAYLOAD_MAX + 2);
 	if (relay.mended == NULL) {
-		delivery_refuse(R_LOCAL_DISK, NULL);
+		delivery_refuse_for_now();
 		return;
 	}
 	n = content_mend(&relay.content, p, n, relay.mended);

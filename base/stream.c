@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,25 +17,55 @@
 /* Four TLS records and a bit. */
 #define RAW_SIZE (68 * 1024)
 
-void
-stream_start(struct stream *st, int fd)
-{
-	int on = 1;
-
-	memset(st, 0, sizeof(*st));
-	st->fd = fd;
-	st->read_want = POLLIN;
-	st->write_want = POLLOUT;
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	/* fails on a Unix socket, where there is no delay */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-}
-
 static ssize_t
 fail(struct stream *st, const char *why)
 {
 	snprintf(st->error, sizeof(st->error), "%s", why);
 	return STREAM_ERROR;
+}
+
+int
+stream_start(struct stream *st, int fd)
+{
+	int on = 1, flags = fcntl(fd, F_GETFL);
+
+	memset(st, 0, sizeof(*st));
+	st->fd = fd;
+	st->read_want = POLLIN;
+	st->write_want = POLLOUT;
+	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
+		return (int)fail(st, strerror(errno));
+	/* fails on a Unix socket, where there is no delay */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return 0;
+}
+
+/* The library sets errno to 0. */
+bool
+stream_was_starved(void)
+{
+	unsigned long error;
+	bool starved = false;
+
+	while ((error = ERR_get_error()) != 0)
+		starved |= ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+	return starved;
+}
+
+/* Its words need memory, too: without them there was none. */
+static ssize_t
+fail_tls(struct stream *st, struct tls *tls)
+{
+	const char *why = tls_error(tls);
+
+	return fail(st, stream_was_starved() || why == NULL ? STREAM_NO_MEMORY :
+	    why);
+}
+
+const char *
+stream_why(const struct stream *st, const char *usual)
+{
+	return strcmp(st->error, STREAM_NO_MEMORY) == 0 ? st->error : usual;
 }
 
 /* The callbacks of libtls */
@@ -86,7 +117,7 @@ static int
 make_raw(struct stream *st)
 {
 	st->raw = malloc(RAW_SIZE);
-	return st->raw == NULL ? (int)fail(st, "out of memory") : 0;
+	return st->raw == NULL ? (int)fail(st, STREAM_NO_MEMORY) : 0;
 }
 
 int
@@ -95,7 +126,7 @@ stream_accept_tls(struct stream *st, struct tls *server)
 	if (make_raw(st) == -1)
 		return -1;
 	if (tls_accept_cbs(server, &st->tls, raw_read, raw_write, st) == -1)
-		return (int)fail(st, tls_error(server));
+		return (int)fail_tls(st, server);
 	return 0;
 }
 
@@ -114,7 +145,7 @@ stream_connect_tls(struct stream *st, struct tls *client, const char *name)
 	if (make_raw(st) == -1)
 		return -1;
 	if (tls_connect_cbs(client, raw_read, raw_write, st, name) == -1)
-		return (int)fail(st, tls_error(client));
+		return (int)fail_tls(st, client);
 	return 0;
 }
 
@@ -122,17 +153,11 @@ stream_connect_tls(struct stream *st, struct tls *client, const char *name)
 static ssize_t
 outcome(struct stream *st, ssize_t n, short *want)
 {
-	const char *why;
-
 	if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT) {
 		*want = n == TLS_WANT_POLLIN ? POLLIN : POLLOUT;
 		return STREAM_AGAIN;
 	}
-	if (n == -1) {
-		why = tls_error(st->tls);
-		return fail(st, why == NULL ? "connection lost" : why);
-	}
-	return n;
+	return n == -1 ? fail_tls(st, st->tls) : n;
 }
 
 /*

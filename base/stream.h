@@ -17,6 +17,9 @@ struct tls;
 
 enum { STREAM_EOF = 0, STREAM_ERROR = -1, STREAM_AGAIN = -2 };
 
+/* The error of a stream for which there is no memory. */
+#define STREAM_NO_MEMORY "out of memory"
+
 struct stream {
 	int fd;
 	struct tls *tls;	/* NULL in the clear */
@@ -29,8 +32,9 @@ struct stream {
 	bool raw_dry;		/* the last read(2) took all there was */
 };
 
-/* Takes a connected socket and makes it non-blocking, TCP without delay. */
-void stream_start(struct stream *, int fd);
+/* Takes a connected socket and makes it non-blocking, TCP without delay; 0,
+   or -1 if that is refused. */
+int stream_start(struct stream *, int fd);
 
 /*
  * Begins TLS as server or as client, whose context the stream then owns; the
@@ -48,6 +52,15 @@ int stream_handshake(struct stream *);
 ssize_t stream_read(struct stream *, void *, size_t);
 /* Never 0, for an n that is not. */
 ssize_t stream_write(struct stream *, const void *, size_t);
+
+/*
+ * Whether it was for want of memory that OpenSSL failed. What it noted of it
+ * is forgotten.
+ */
+bool stream_was_starved(void);
+
+/* What to say of a STREAM_ERROR: usual, if there was memory enough. */
+const char *stream_why(const struct stream *, const char *usual);
 
 /* Says goodbye by close_notify if that needs no waiting, then closes. */
 void stream_close(struct stream *);

@@ -35,16 +35,16 @@ sign_nonsense(unsigned key, enum sign_kind kind, int padding,
 void
 tls_warm_up(struct tls *server, struct tls_config *client)
 {
-	struct stream here, there;
+	struct stream here = { .fd = -1 }, there = { .fd = -1 };
 	struct tls *ctx = tls_client_open(client);
 	int pair[2], i;
 
 	if (ctx == NULL || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1)
 		return;
 	tls_set_signer(sign_nonsense);
-	stream_start(&here, pair[0]);
-	stream_start(&there, pair[1]);
-	if (stream_accept_tls(&here, server) == 0 &&
+	if (stream_start(&here, pair[0]) == 0 &&
+	    stream_start(&there, pair[1]) == 0 &&
+	    stream_accept_tls(&here, server) == 0 &&
 	    stream_connect_tls(&there, ctx, "localhost") == 0)
 		for (i = 0; i < TURNS; i++)
 			if (stream_handshake(&there) == STREAM_ERROR ||

@@ -52,7 +52,9 @@ imap_wait_for(const struct imap_wait *wait, int fd, short events)
 	/* no event was asked for: anything there is a hang-up */
 	if (pfd[0].revents != 0 || pfd[1].revents != 0)
 		return IO_GONE;
-	return n > 0 ? IO_OK : IO_TIMEOUT;
+	/* what is readable may never become an octet: records without data, or
+	   a library without memory */
+	return n > 0 && imap_wait_left(wait) > 0 ? IO_OK : IO_TIMEOUT;
 }
 
 /* Has the time come, or a channel closed? */
@@ -245,7 +247,7 @@ imap_connect(struct imap_connection *c, const struct imap_account *account,
 	if (account->broken != NULL)
 		return failed(c, IO_LOST, account->broken);
 	if (!set_up(c, wait))
-		return failed(c, IO_LOST, "libcurl cannot be set up");
+		return failed(c, IO_LOST, "no memory for libcurl");
 	io = perform(c, wait, &code);
 	if (io != IO_OK)
 		return failed(c, io, io == IO_TIMEOUT ?

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "message/content.h"
-#include "base/log.h"
 #include "mta/io.h"
 
 /* What is gathered before it goes out: a small message goes as one piece. */
@@ -120,6 +119,9 @@ send_chunk(struct mta *mta, bool last)
 	int n = snprintf(line, sizeof(line), "BDAT %zu%s\r\n", piece->len,
 	    last ? " LAST" : "");
 
+	status = mta_make_room(mta, piece, (size_t)n);
+	if (status != MTA_OK)
+		return status;
 	/* one write for a small message: command and content together */
 	mta_append(piece, line, (size_t)n);
 	memmove(piece->p + n, piece->p, piece->len - (size_t)n);
@@ -146,7 +148,7 @@ send_text(struct mta *mta, bool last)
 	size_t n;
 
 	if (stuffed == NULL)
-		fatal("relay: out of memory");
+		return mta_fail(mta, MTA_LOST, STREAM_NO_MEMORY);
 	n = content_dot_stuff(&mta->line_start, piece->p, piece->len,
 	    stuffed);
 	piece->len = 0;
@@ -162,7 +164,11 @@ send_text(struct mta *mta, bool last)
 enum mta_status
 mta_body(struct mta *mta, const char *p, size_t n)
 {
+	enum mta_status status = mta_make_room(mta, &mta->piece, n);
+
 	mta->confided = true;
+	if (status != MTA_OK)
+		return status;
 	mta_append(&mta->piece, p, n);
 	if (mta->piece.len < PIECE)
 		return MTA_OK;

@@ -114,19 +114,27 @@ mta_write(struct mta *mta, const char *p, size_t n)
 
 /* Commands out */
 
-void
-mta_append(struct mta_buffer *buffer, const char *p, size_t n)
+enum mta_status
+mta_make_room(struct mta *mta, struct mta_buffer *buffer, size_t n)
 {
 	size_t size = buffer->size == 0 ? 4096 : buffer->size;
+	char *more;
 
 	while (size - buffer->len < n)
 		size *= 2;
-	if (size != buffer->size) {
-		buffer->p = realloc(buffer->p, size);
-		if (buffer->p == NULL)
-			fatal("relay: out of memory");
-		buffer->size = size;
-	}
+	if (size == buffer->size)
+		return MTA_OK;
+	more = realloc(buffer->p, size);
+	if (more == NULL)
+		return mta_fail(mta, MTA_LOST, STREAM_NO_MEMORY);
+	buffer->p = more;
+	buffer->size = size;
+	return MTA_OK;
+}
+
+void
+mta_append(struct mta_buffer *buffer, const char *p, size_t n)
+{
 	memcpy(buffer->p + buffer->len, p, n);
 	buffer->len += n;
 }
@@ -144,13 +152,15 @@ mta_put(struct mta *mta, const char *fmt, ...)
 	if (n < 0 || (size_t)n >= sizeof(line) - 2)
 		abort();	/* every part of a line is bounded */
 	memcpy(line + n, "\r\n", 2);
-	mta_append(&mta->out, line, (size_t)n + 2);
+	mta_put_lines(mta, line, (size_t)n + 2);
 	explicit_bzero(line, sizeof(line));
 }
 
 void
 mta_put_lines(struct mta *mta, const char *lines, size_t n)
 {
+	if (mta_make_room(mta, &mta->out, n) != MTA_OK)
+		fatal("relay: out of memory");
 	mta_append(&mta->out, lines, n);
 }
 
@@ -302,7 +312,8 @@ connect_to(struct mta *mta, const struct sockaddr_storage *ss, socklen_t len)
 
 	if (fd == -1)
 		return mta_fail(mta, MTA_DOWN, strerror(errno));
-	stream_start(&mta->stream, fd);
+	if (stream_start(&mta->stream, fd) == -1)
+		return mta_fail(mta, MTA_DOWN, mta->stream.error);
 	if (connect(fd, (const struct sockaddr *)ss, len) == -1) {
 		if (errno != EINPROGRESS)
 			return mta_fail(mta, MTA_DOWN, strerror(errno));

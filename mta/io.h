@@ -11,6 +11,9 @@ enum mta_status mta_fail(struct mta *, enum mta_status, const char *why);
 int64_t mta_step_end(const struct mta *);
 enum mta_status mta_wait(struct mta *, short events, int64_t deadline);
 enum mta_status mta_write(struct mta *, const char *, size_t);
+/* So that n octets more can be appended; else it is lost. */
+enum mta_status mta_make_room(struct mta *, struct mta_buffer *, size_t n);
+/* For which there is room. */
 void mta_append(struct mta_buffer *, const char *, size_t);
 /* Sends what was put and takes the answer. */
 enum mta_status mta_ask(struct mta *);

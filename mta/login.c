@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "mta/io.h"
 #include "smtp/oauth.h"
 
@@ -36,9 +37,9 @@ ask_secretly(struct mta *mta, const char *command, const char *text)
 	enum mta_status status;
 
 	mta->confided = true;
-	mta_append(&mta->out, command, strlen(command));
-	mta_append(&mta->out, text, strlen(text));
-	mta_append(&mta->out, "\r\n", 2);
+	mta_put_lines(mta, command, strlen(command));
+	mta_put_lines(mta, text, strlen(text));
+	mta_put_lines(mta, "\r\n", 2);
 	status = mta_ask(mta);
 	explicit_bzero(mta->out.p, mta->out.size);
 	return status;
@@ -104,7 +105,7 @@ auth_token(struct mta *mta, bool bearer)
 	int n;
 
 	if (msg == NULL || text == NULL || saslname == NULL)
-		abort();
+		fatal("relay: out of memory");
 	oauth_saslname(user, saslname);
 	n = snprintf(msg, size, bearer ? "n,a=%s,\1auth=Bearer %s\1\1" :
 	    "user=%s\1auth=Bearer %s\1\1", bearer ? saslname : user, token);

@@ -11,17 +11,28 @@
 
 /* Output and state */
 
+/* What was begun of a line is not sent. */
+_Noreturn static void
+give_up(struct smtp *s)
+{
+	while (s->out_len > 0 && s->out[s->out_len - 1] != '\n')
+		s->out_len--;
+	s->ops->exhausted(s->arg);
+}
+
 void
 smtp_put(struct smtp *s, const char *p, size_t n)
 {
 	size_t size = s->out_size == 0 ? 1024 : s->out_size;
+	char *more;
 
 	while (size - s->out_len < n)
 		size *= 2;
 	if (size != s->out_size) {
-		s->out = realloc(s->out, size);
-		if (s->out == NULL)
-			abort();
+		more = realloc(s->out, size);
+		if (more == NULL)
+			give_up(s);
+		s->out = more;
 		s->out_size = size;
 	}
 	memcpy(s->out + s->out_len, p, n);
@@ -222,7 +233,7 @@ keep_early(struct smtp *s, int code, const char *text, size_t n)
 		return;
 	s->t.early_text = malloc(n + 1);
 	if (s->t.early_text == NULL)
-		abort();
+		give_up(s);
 	memcpy(s->t.early_text, text, n);
 	s->t.early_text[n] = '\0';
 	s->t.early_code = code;

@@ -69,6 +69,8 @@ struct smtp_ops {
 	int64_t (*now)(void *arg);	/* seconds since 1970 */
 	/* The same for EXTERNAL; n 0: as whom the certificate names. */
 	void (*certificate)(void *arg, const char *authzid, size_t n);
+	/* There is no memory for a reply; does not return. */
+	void (*exhausted)(void *arg) __attribute__((noreturn));
 };
 
 enum smtp_wait {

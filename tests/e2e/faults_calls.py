@@ -1,23 +1,15 @@
 """Cases of faults.t: calls of monitor and nursery that fail, one after the
 other, by the library of tests/faults."""
 import errno
-import mmap
 import os
-import struct
 
 from common_driver import begin, end, skip
-from faults_case import (Place, at_rest, content, daemon, descriptors, making,
-                         many, message, monitor_of, nursery_of, say, serves, talk,
-                         url, wait, write)
+from faults_case import (Place, at_rest, content, daemon, descriptors, many,
+                         message, say, serves, talk, url, wait)
+from faults_failing import SHORT, Failing
 
 BUILD, T = begin("faults")
 PLACE = Place(BUILD, T)
-NAMES = ["fork", "posix_spawn", "socketpair", "pipe2", "accept4", "sendmsg",
-         "recvmsg", "mmap", "malloc", "calloc", "realloc", "write", "read",
-         "open", "openat", "fsync", "renameat", "poll", "socket", "connect",
-         "send", "recv", "writev"]
-IMAPFETCH, SHORT = -1000000, -1
-BOX = "/tmp", "/new", "/cur"
 WANTED = os.environ.get("CASE", "")     # "relay read": of those only
 
 # Which calls of which process, how they fail, and how often at most. The
@@ -37,6 +29,8 @@ CASES = [("nursery", "fork", "EAGAIN ENOMEM", 3),
          ("monitor", "writev", "EPIPE", 2),     # to a helper
          ("monitor", "malloc", "ENOMEM", 6),
          ("monitor", "calloc", "ENOMEM", 4)]
+# of F_DUPFD; that of the others fails only where it is forbidden
+CASES += [("monitor", "fcntl", "EMFILE EPERM", 6)]
 HARMLESS = ("EINTR", "SHORT")
 for role in "session", "relay":
     CASES += [(role, "read", "EINTR EAGAIN SHORT ECONNRESET", 4),
@@ -44,7 +38,7 @@ for role in "session", "relay":
               (role, "poll", "EINTR", 8),
               (role, "sendmsg", "EINTR EAGAIN ENOBUFS ENOMEM EPIPE", 3),
               (role, "recvmsg", "EINTR EAGAIN ENOMEM ECONNRESET", 3),
-              (role, "malloc", "ENOMEM", 4)]
+              (role, "malloc", "ENOMEM", 4), (role, "fcntl", "EPERM", 3)]
 CASES += [("relay", "realloc", "ENOMEM", 3),
           ("relay", "socket", "EMFILE ENFILE ENOBUFS", 1),
           ("relay", "connect", "ECONNREFUSED ENETUNREACH EAGAIN", 1)]
@@ -65,77 +59,22 @@ CASES += [("maildir", "openat", "ENOSPC EMFILE EACCES", 2),
           ("maildir", "malloc", "ENOMEM", 3)]
 
 
-class Failing:
-    """A house whose calls can be made to fail."""
-
-    def __init__(self, name, imapd, library, maildir=False):
-        self.imapd = imapd
-        config = ["relay-timeout 5s", "imap-timeout 5s",
-                  "libexec {dir}/libexec"]
-        if maildir:
-            config.append("relay maildir://{dir}/box")
-        h = self.house = PLACE.house(name, config, [], imapd)
-        self.path = h.directory + "/failing"
-        with open(self.path, "wb") as f:
-            f.write(b"\0" * 4096)
-        with open(self.path, "r+b") as f:
-            self.rows = mmap.mmap(f.fileno(), 4096)
-        preload = "env LD_PRELOAD=%s FAILING=%s" % (library, self.path)
-        os.mkdir(h.directory + "/libexec")
-        for program in "auth-reply", "checkcertificate":
-            os.symlink(BUILD + "/" + program,
-                       h.directory + "/libexec/" + program)
-        write(h.directory + "/libexec/imapfetch", "#!/bin/sh\nexec %s "
-              "%s/imapfetch \"$@\"\n" % (preload, BUILD), 0o755)
-        if maildir:
-            self.box = h.directory + "/box"
-            for d in self.box, *(self.box + x for x in BOX):
-                os.mkdir(d)
-                os.chmod(d, 0o777)
-            h.taken = lambda: len(os.listdir(self.box + "/new"))
-        with making:
-            os.environ["WRAP"] = preload
-            h.daemon.launch()
-            del os.environ["WRAP"]
-        h.dial("plain").hang_up()
-        at_rest(h)
-        serves(h, [])
-        at_rest(h)
-
-    def who(self, role):
-        forks = struct.unpack_from("iii", self.rows, 12 * len(NAMES))[2]
-        return {"monitor": monitor_of, "nursery": nursery_of}[role](
-            self.house) if role in ("monitor", "nursery") else {
-            "session": -forks - 1, "relay": -forks - 2,
-            "maildir": -forks - 2, "imapfetch": IMAPFETCH}[role]
-
-    def arm(self, who, call, n, error):
-        struct.pack_into("iii", self.rows, 12 * NAMES.index(call), who, n,
-                         error)
-
-    def left(self, call):
-        return struct.unpack_from("iii", self.rows, 12 * NAMES.index(call))[1]
-
-    def exercise(self):
-        """What a client of all services hears."""
-        h, said = self.house, []
-        try:
-            c = h.login(how="plain", patience=8)
-            said.append(message(c))
-            talk(c, "MAIL FROM:<alice@example.org>", "250")
-            talk(c, "RCPT TO:<bob@example.net>", "250")
-            said.append(say(c, "BURL %s LAST" % url(self.imapd)))
-            talk(c, "QUIT", "221")
-        except Exception as e:
-            said.append("%s: %s" % (type(e).__name__, e))
-        for c in h.clients:
-            if not c.left:
-                c.hang_up()
-        return said
-
-    def stop(self):
-        self.house.daemon.kill()
-        self.house.relay.stop()
+def exercise(f):
+    """What a client of all services hears."""
+    h, said = f.house, []
+    try:
+        c = h.login(how="plain", patience=8)
+        said.append(message(c))
+        talk(c, "MAIL FROM:<alice@example.org>", "250")
+        talk(c, "RCPT TO:<bob@example.net>", "250")
+        said.append(say(c, "BURL %s LAST" % url(f.imapd)))
+        talk(c, "QUIT", "221")
+    except Exception as e:
+        said.append("%s: %s" % (type(e).__name__, e))
+    for c in h.clients:
+        if not c.left:
+            c.hang_up()
+    return said
 
 
 def judge(role, error, said, took):
@@ -159,7 +98,7 @@ def one(f, role, call, error, n, wrong):
     before, fds = h.taken(), descriptors(h)
     f.arm(f.who(role), call, n,
           SHORT if error == "SHORT" else getattr(errno, error))
-    said = f.exercise()
+    said = exercise(f)
     reached = f.left(call) == 0
     f.arm(0, call, 0, 0)
     what = "%s of call %d: %s" % (error, n, said)
@@ -191,7 +130,7 @@ def one(f, role, call, error, n, wrong):
 
 def case(role, call, errors, most, imapd, library):
     def act(wrong):
-        make = lambda name: Failing(name, imapd, library, role == "maildir")
+        make = lambda name: Failing(PLACE, name, imapd, library, role == "maildir")
         f = make("%s %s" % (role, call))
         count = 0
         try:

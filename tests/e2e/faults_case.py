@@ -20,8 +20,9 @@ class Place:
         self.build, self.scratch = build, scratch
         self.login = write(scratch + "/login", "submit pw\n")
 
-    def imapd(self, **script):
-        d = Imapd(Script(**script))
+    def imapd(self, how="clear", **script):
+        good = self.scratch + "/good"
+        d = Imapd(Script(**script), how, good + ".pem", good + ".key")
         d.__enter__()
         return d
 
@@ -38,8 +39,10 @@ class Place:
     def house(self, name, config=(), relay=(), imapd=None, **more):
         lines = ["tls optional", "auth-tries 10"] + list(config)
         if imapd:
-            lines.append("imap imap://127.0.0.1:%d login %s" % (imapd.port,
-                                                               self.login))
+            lines.append("imap %s://127.0.0.1:%d login %s" % (
+                "imap" if imapd.how == "clear" else "imaps", imapd.port,
+                self.login) + (" ca={pki}/ca.pem" if imapd.how != "clear"
+                               else ""))
         with making:
             h = House(self.build, self.scratch, lines, relay, name, **more)
         h.taken = lambda: len(h.relay.completed)
@@ -61,9 +64,23 @@ def monitor_of(h):
     return h.daemon.process.pid
 
 
+def begun(pid):
+    """When it was forked: numbers of processes begin anew some time."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return int(f.read().rpartition(") ")[2].split()[19])
+    except OSError:
+        return 1 << 62
+
+
+def by_age(pid):
+    """Its children, the oldest first."""
+    return sorted(children(pid), key=begun)
+
+
 def nursery_of(h):
     """The oldest child: it was born before all others."""
-    return (children(monitor_of(h)) or [0])[0]
+    return (by_age(monitor_of(h)) or [0])[0]
 
 
 def at_rest(h, seconds=8):

@@ -7,11 +7,14 @@ import subprocess
 import threading
 import time
 
-from common_driver import begin, end, reply, say, skip, talk, wait
-from faults_case import Place, at_rest, content, making, many, serves, url
+from common_driver import (Relay, begin, end, expect, reply, say, skip, talk,
+                           wait, write)
+from faults_case import (HEAD, Place, at_rest, content, making, many, serves,
+                         url)
 
 BUILD, T = begin("faults")
 PLACE = Place(BUILD, T)
+WANTED = os.environ.get("CASE", "")
 NUMBERS = iter(range(1, 250))
 
 
@@ -237,6 +240,90 @@ def imap(how, start):
     return "a name server, the IMAP server's name: %s" % how.__name__, act
 
 
+OWN = """#!/bin/sh
+login=$(tr '\\000' '\\n' <&3 | head -n 1)
+[ "$login" != alice ] || export RELAY=smtp://own.example.test:%d
+USER=$login exec "$@"
+"""
+
+
+def own(how, start):
+    """The name of a relay of one user's own; others do not feel it."""
+    def act(wrong):
+        h, r = house(["relay-per-user yes"])
+        write(h.directory + "/own", OWN % h.relay.port, 0o755)
+        h.daemon.config.append("auth %s/own" % h.directory)
+        h.daemon.config = [x for x in h.daemon.config
+                           if "checkpassword-file" not in x]
+        r.how = how
+        launch(h)
+        try:
+            begun = time.monotonic()
+            c = h.dial("plain", patience=25)
+            say(c, "EHLO client.example.net")
+            c.send(b"AUTH PLAIN AGFsaWNlAGFsaWNlcHc=\r\n")
+            others(h, wrong)
+            expect(c, "235")
+            got = say(c, "MAIL FROM:<alice@example.org>")
+            if not got.startswith(start):
+                wrong.append("%s, asked %s" % (got, r.asked))
+            if time.monotonic() - begun > 15:
+                wrong.append("after %.0f s" % (time.monotonic() - begun))
+            if h.relay.completed[1:]:
+                wrong.append("delivered %s" % h.relay.completed)
+            talk(c, "QUIT", "221")
+            others(h, wrong)
+            if not at_rest(h):
+                wrong.append("something is left")
+        finally:
+            stop(h, r, wrong)
+    return "a name server, a user's own relay: %s" % how.__name__, act
+
+
+def others(h, wrong):
+    c = h.login("bob", how="plain", patience=20)
+    got = say(c, "MAIL FROM:<bob@example.org>")
+    if not got.startswith("250"):
+        wrong.append("another user heard %s" % got)
+    c.hang_up()
+
+
+def referral(how, start):
+    """The name of a server that the relay refers to."""
+    def act(wrong):
+        other = Relay()
+        h, r = house(["relay-referrals other.example.test:%d" % other.port],
+                     ["rcpt reply 551 5.1.6 [REFERRAL "
+                      "smtp://other.example.test/] Not here"])
+        r.how = how
+        launch(h)
+        try:
+            begun = time.monotonic()
+            c = h.login(how="plain", patience=25)
+            said = [say(c, "MAIL FROM:<alice@example.org>"),
+                    say(c, "RCPT TO:<bob@example.net>")]
+            if not re.match(start, said[1]):
+                wrong.append("%s, asked %s: %s" % (said, r.asked,
+                                                   h.log_tail(4)))
+            if said[1].startswith("250"):
+                talk(c, "DATA", "354")
+                c.send(HEAD + b"text\r\n.\r\n")
+                expect(c, "250")
+                if len(other.completed) != 1:
+                    wrong.append("it has not come there")
+            elif other.commands:
+                wrong.append("it heard %s" % other.commands)
+            if time.monotonic() - begun > 15:
+                wrong.append("after %.0f s" % (time.monotonic() - begun))
+            talk(c, "QUIT", "221")
+            if h.relay.completed or not at_rest(h):
+                wrong.append("something is left")
+        finally:
+            stop(h, r, wrong)
+            other.stop()
+    return "a name server, a referral: %s" % how.__name__, act
+
+
 def main():
     if os.getuid() != 0 or os.environ.get("WRAP") or not can_bind():
         skip("a name server that fails", "no mount namespace, or port 53 is "
@@ -247,9 +334,13 @@ def main():
     cases = [relay(h, "250") for h in (right, slow, forged)] + [relay(h, "451") for h in bad]
     cases += [relay(many_addresses, "451")]
     cases += [imap(h, "4") for h in bad]
+    cases += [own(h, "250") for h in (right, slow, forged)]
+    cases += [own(h, "451") for h in bad]
+    cases += [referral(h, "250") for h in (right, slow, forged)]
+    cases += [referral(h, "551|451") for h in bad]
     cases.append(("a name server, an address that is another's: nothing is "
                   "said there", impostor))
-    many(cases, 10)
+    many([c for c in cases if WANTED in c[0]], 10)
 
 
 main()

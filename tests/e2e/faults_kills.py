@@ -8,74 +8,14 @@ import signal
 import subprocess
 import time
 
-from common_driver import (begin, children, daemon, end, expect, reply,
-                           say, skip, talk, wait, write)
+from common_driver import (begin, children, end, reply, say, skip, talk, wait,
+                           write)
 from faults_case import (HEAD, Place, at_rest, content, many, message,
                          monitor_of, nursery_of, serves, url)
+from faults_walk import STEPS, Walk, over, pid_of, stop
 
 BUILD, T = begin("faults")
 PLACE = Place(BUILD, T)
-STEPS = ["greeting", "ehlo", "auth", "mail", "rcpt", "data", "body", "dot",
-         "end", "burl"]
-PLAIN = "AUTH PLAIN " + base64.b64encode(b"\0alice\0alicepw").decode()
-
-
-class Walk:
-    """A client that goes to a step, and on from there."""
-
-    def __init__(self, h, imapd):
-        self.h, self.imapd = h, imapd
-        self.c = None
-
-    def greeting(self):
-        self.c = self.h.dial("plain", patience=20)
-
-    def ehlo(self):
-        talk(self.c, "EHLO client.example.net", "250")
-
-    def auth(self):
-        talk(self.c, PLAIN, "235")
-
-    def mail(self):
-        talk(self.c, "MAIL FROM:<alice@example.org>", "250")
-
-    def rcpt(self):
-        talk(self.c, "RCPT TO:<bob@example.org>", "250")
-
-    def data(self):
-        talk(self.c, "DATA", "354")
-
-    def body(self):
-        self.c.send(HEAD + b"x" * 70 + b"\r\n")
-
-    def dot(self):
-        self.c.send((b"y" * 70 + b"\r\n") * 1500)
-
-    def end(self):
-        """The relay thinks for half a second."""
-        self.c.send(b".\r\n")
-        wait(5, lambda: self.h.relay.counts.get("end"))
-
-    def finish(self):
-        expect(self.c, "250")
-        talk(self.c, "QUIT", "221")
-
-    def go(self, first, last):
-        for step in STEPS[first:last]:
-            if step != "burl":
-                getattr(self, step)()
-
-
-def pid_of(h, role):
-    monitor, nursery = monitor_of(h), nursery_of(h)
-    born = children(nursery)
-    helpers = children(monitor)[1:]
-    return {"monitor": monitor, "nursery": nursery,
-            "session": born[0] if born else None,
-            "relay": born[1] if len(born) > 1 else None,
-            "imapfetch": helpers[0] if helpers else None}[role]
-
-
 def killed(role, step, number, imapd):
     """Ended at that step; what the client hears next is a 451, a 421 or a
     close, and never that the message was taken if it was not."""
@@ -145,25 +85,6 @@ def judge(h, role, step, heard, wrong):
         if not m.data.endswith((b"y" * 70 + b"\r\n") * 1500) and \
                 not m.data.endswith(b"text\r\n"):
             wrong.append("half a message was delivered")
-
-
-def over(h, wrong):
-    """Without monitor or nursery there is no service, nor anything left."""
-    if not wait(15, lambda: not daemon.members(monitor_of(h))):
-        wrong.append("processes that stay: %s" %
-                     daemon.members(monitor_of(h)))
-
-
-def stop(h, wrong, alive):
-    for c in h.clients:
-        if not c.left:
-            c.hang_up()
-    if alive:
-        wrong += [x for x in h.daemon.stop() if not
-                  re.search("child-died|log line is too long", x)]
-    else:
-        h.daemon.kill()
-    h.relay.stop()
 
 
 def kills(imapd):

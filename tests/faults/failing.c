@@ -7,7 +7,9 @@
  *
  * who is a pid, or -n for the n-th child that was forked, or IMAPFETCH. The
  * count goes down with each call; at nought the call fails, once. error is an
- * errno, or SHORT: one octet is read or written.
+ * errno, or SHORT: one octet is read or written. MEMORY is gone for good: from
+ * the n-th call on no malloc(3), calloc(3), realloc(3) or mmap(2) succeeds. EAT:
+ * the n-th of these takes all that malloc(3) has left; the test has set a limit.
  */
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -30,7 +32,7 @@
 
 enum name { FORK, SPAWN, SOCKETPAIR, PIPE, ACCEPT, SENDMSG, RECVMSG, MMAP,
     MALLOC, CALLOC, REALLOC, WRITE, READ, OPEN, OPENAT, FSYNC, RENAMEAT,
-    POLL, SOCKET, CONNECT, SEND, RECV, WRITEV, FORKS };
+    POLL, SOCKET, CONNECT, SEND, RECV, WRITEV, FCNTL, MEMORY, EAT, FORKS };
 
 static volatile struct { int who, nth, error; } *row;
 static pid_t self;
@@ -71,6 +73,30 @@ fails(enum name name)
 		return 0;
 	errno = row[name].error;
 	return 1;
+}
+
+/* dlsym(3) may want memory itself, so glibc's own names are taken. */
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t),
+    *__libc_realloc(void *, size_t);
+
+static int
+no_memory(enum name name)
+{
+	size_t n;
+
+	if (is_due(EAT))
+		for (n = 1 << 20; n > 0; n /= 2)
+			while (__libc_malloc(n) != NULL)
+				;
+	if (row != NULL && row[MEMORY].nth > 0 && row[MEMORY].who != 0 &&
+	    (row[MEMORY].who == self || row[MEMORY].who == born)) {
+		if (row[MEMORY].nth == 1) {
+			errno = ENOMEM;
+			return 1;
+		}
+		row[MEMORY].nth--;
+	}
+	return fails(name);
 }
 
 /* The same of what may be done in part; then *n is 1. */
@@ -169,7 +195,7 @@ recv(int fd, void *p, size_t n, int flags)
 void *
 mmap(void *p, size_t n, int prot, int flags, int fd, off_t at)
 {
-	return fails(MMAP) ? MAP_FAILED : REAL(mmap)(p, n, prot, flags, fd,
+	return no_memory(MMAP) ? MAP_FAILED : REAL(mmap)(p, n, prot, flags, fd,
 	    at);
 }
 
@@ -217,6 +243,22 @@ openat(int dir, const char *path, int flags, ...)
 	return fails(OPENAT) ? -1 : REAL(openat)(dir, path, flags, mode);
 }
 
+/* Those that can fail, and what an LSM or a filter may forbid. */
+int
+fcntl(int fd, int command, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, command);
+	arg = va_arg(ap, void *);	/* an int comes the same way */
+	va_end(ap);
+	return fails(FCNTL) ? -1 : REAL(fcntl)(fd, command, arg);
+}
+
+/* What _FILE_OFFSET_BITS makes of it. */
+int fcntl64(int, int, ...) __attribute__((alias("fcntl")));
+
 int
 fsync(int fd)
 {
@@ -258,24 +300,20 @@ __poll_chk(struct pollfd *fds, nfds_t n, int ms, size_t room)
 	return n * sizeof(*fds) > room ? (abort(), -1) : poll(fds, n, ms);
 }
 
-/* dlsym(3) may want memory itself, so glibc's own names are taken here. */
-extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t),
-    *__libc_realloc(void *, size_t);
-
 void *
 malloc(size_t n)
 {
-	return fails(MALLOC) ? NULL : __libc_malloc(n);
+	return no_memory(MALLOC) ? NULL : __libc_malloc(n);
 }
 
 void *
 calloc(size_t n, size_t size)
 {
-	return fails(CALLOC) ? NULL : __libc_calloc(n, size);
+	return no_memory(CALLOC) ? NULL : __libc_calloc(n, size);
 }
 
 void *
 realloc(void *p, size_t n)
 {
-	return fails(REALLOC) ? NULL : __libc_realloc(p, n);
+	return no_memory(REALLOC) ? NULL : __libc_realloc(p, n);
 }

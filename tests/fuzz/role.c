@@ -25,13 +25,21 @@ role_exit(int status)
 	longjmp(end, status + 1);
 }
 
-void
+int
 stream_start(struct stream *st, int fd)
 {
 	memset(st, 0, sizeof(*st));
 	st->fd = fd;
 	st->read_want = POLLIN;
 	st->write_want = POLLOUT;
+	return 0;
+}
+
+const char *
+stream_why(const struct stream *st, const char *usual)
+{
+	(void)st;
+	return usual;
 }
 
 /* Every block is freed at the run's end, whatever the role forgets. */
