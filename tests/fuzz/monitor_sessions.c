@@ -131,6 +131,17 @@ nursery_reports(pid_t pid, int status, enum role role, bool condemned)
 
 /* What a session hears */
 
+static struct client *
+record_of(const struct session *s)
+{
+	struct client *client;
+
+	LIST_FOREACH(client, &monitor.clients, entry)
+		if (client->pid == s->pid)
+			return client;
+	MUST(!"its record");
+}
+
 static void
 hear_verdict(struct session *s, uint16_t type, struct unpack *unpack)
 {
@@ -155,6 +166,9 @@ hear_verdict(struct session *s, uint16_t type, struct unpack *unpack)
 		s->told_yes = true;
 	}
 	MUST(unpack_done(unpack));
+	/* a password is kept for who has proved it, if for anything */
+	if (!yes || s->token || !(w.scene & PASSTHROUGH))
+		MUST(record_of(s)->password == NULL);
 	s->in_login = false;
 	s->proved = yes;
 }
@@ -167,7 +181,7 @@ hear_signature(const struct session *s, struct unpack *unpack)
 	size_t n;
 
 	p = unpack_bytes(unpack, &n);
-	MUST(unpack_done(unpack) && n == 70 && !s->proved);
+	MUST(unpack_done(unpack) && n == 70 && !s->told_yes);
 	snprintf(begin, sizeof(begin), "s%c%d-", s->hash_signed ? 'G' : 'g',
 	    (int)(s - w.sessions));
 	MUST(memcmp(p, begin, strlen(begin)) == 0);
@@ -202,17 +216,6 @@ session_hears(struct session *s, uint16_t type, const void *data, size_t len,
 }
 
 /* What a session may say */
-
-static struct client *
-record_of(const struct session *s)
-{
-	struct client *client;
-
-	LIST_FOREACH(client, &monitor.clients, entry)
-		if (client->pid == s->pid)
-			return client;
-	MUST(!"its record");
-}
 
 static bool
 may_be_signed(struct unpack *unpack)

@@ -347,7 +347,7 @@ sign(const char *how, unsigned char *out)
 {
 	struct session *s = &w.sessions[w.now];
 
-	MUST(w.now >= 0 && !s->proved);
+	MUST(w.now >= 0 && !s->told_yes);
 	MUST(s->signatures++ == 0);
 	s->hash_signed = how[1] == 'G';
 	memset(out, 'z', 70);

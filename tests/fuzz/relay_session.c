@@ -158,6 +158,8 @@ next_frame(struct frame *frame)
 		w.next_message = w.ended;
 		w.body_pos = 0;
 		w.whole = 0;
+		w.message_from = w.n_asked;
+		w.message_asked = 0;
 	}
 	body_frame(frame);
 	return true;
@@ -167,11 +169,13 @@ next_frame(struct frame *frame)
 static void
 take_answer(uint16_t to, int code, const char *p, size_t n)
 {
-	const char *end = p + n, *lf;
+	const char *text = p, *end = p + n, *lf;
 	unsigned verb;
 
 	MUST(code >= 200 && code < 600 && code != 421);
 	MUST(!shows_password(p, n));
+	if (to == FRAME_MESSAGE)
+		judge_told_message(code, p, n);
 	for (; p <= end; p = lf + 1) {
 		lf = memchr(p, '\n', (size_t)(end - p));
 		if (lf == NULL)
@@ -187,6 +191,7 @@ take_answer(uint16_t to, int code, const char *p, size_t n)
 	}
 	MUST(w.n_answered < w.n_verbs);
 	verb = w.verbs[w.n_answered++];
+	judge_told((enum relay_verb)verb, code, text, n);
 	if (verb == RELAY_MAIL) {
 		w.mail = code / 100 == 2;
 		w.rcpts = 0;
@@ -205,6 +210,8 @@ session_hears(uint16_t type, uint16_t flags, const void *data, size_t len)
 	size_t n;
 
 	MUST(type == E_ANSWER);
+	if (w.open)
+		server_works();		/* what it was asked is counted */
 	unpack_start(&unpack, data, len);
 	do {
 		code = unpack_u16(&unpack);
@@ -305,8 +312,10 @@ role_ipc_recv(int from, struct frame *frame)
 	MUST(from == SESSION);
 	MUST(w.n_answered == w.n_verbs || w.scene & ANY_SESSION);
 	MUST(w.in_body ? w.told <= w.ended + 1 : w.told == w.ended);
-	if (w.n_answered == w.n_verbs)
+	if (w.n_answered == w.n_verbs) {
+		judge_all_told();
 		w.n_answered = w.n_verbs = 0;
+	}
 	if (w.in_body && w.drip && random_below(4) == 0) {
 		errno = EAGAIN;
 		return -1;
