@@ -305,6 +305,10 @@ play_words(unsigned who, const uint8_t *arg, size_t n)
 		return;
 	r->flood |= n > 0 && arg[0] == '*';
 	run_writes(r, arg, n);
+	if (n > 0 && arg[0] == '.' && w.ends[r->answer - FIRST_END].open) {
+		r->closed = true;
+		hang_up(r->answer);
+	}
 }
 
 static void

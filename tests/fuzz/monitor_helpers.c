@@ -192,7 +192,7 @@ run_is_read(struct run *r, void *p, size_t n)
 	}
 	if (left == 0) {
 		errno = EAGAIN;
-		return r->over ? 0 : -1;
+		return r->over || r->closed ? 0 : -1;
 	}
 	n = left < n ? left : n;
 	memcpy(p, r->said + r->read, n);
@@ -203,7 +203,7 @@ run_is_read(struct run *r, void *p, size_t n)
 void
 run_writes(struct run *r, const uint8_t *p, size_t n)
 {
-	if (r->over)
+	if (r->over || r->closed)
 		return;
 	if (n > SAID_MAX - r->said_len)
 		n = SAID_MAX - r->said_len;

@@ -142,6 +142,14 @@ record_of(const struct session *s)
 	MUST(!"its record");
 }
 
+/* By a token only as whom the client says, if it says so. */
+static bool
+is_whom_it_names(const struct session *s)
+{
+	return !s->token || s->login[0] == '\0' || strcmp(s->login,
+	    said_value(s->said, s->said_len, "USER")) == 0;
+}
+
 static void
 hear_verdict(struct session *s, uint16_t type, struct unpack *unpack)
 {
@@ -150,7 +158,7 @@ hear_verdict(struct session *s, uint16_t type, struct unpack *unpack)
 	struct ehlo ehlo;
 
 	MUST(s->in_login && type == s->login_type && verdict <= AUTH_BUSY);
-	MUST(!yes || s->proved);
+	MUST(!yes || (s->proved && is_whom_it_names(s)));
 	MUST(yes || w.ms - s->login_at >=
 	    (int64_t)service.conf.auth_delay);
 	MUST(verdict != AUTH_BUSY || (s->busy && !s->launched));

@@ -91,7 +91,7 @@ struct fetch_process {
 struct run {
 	pid_t pid;
 	int ask, answer, channel;	/* the monitor's ends */
-	bool certificate, told, over, killed, flood, stays;
+	bool certificate, told, over, killed, flood, closed, stays;
 	bool within;		/* another's process, by ticket */
 	unsigned host;
 	uint32_t ticket;

@@ -7,9 +7,9 @@
 #include "mta/answer.h"
 #include "tests/fuzz/relay_world.h"
 
-/* The reply of that number on this connection, as far as it has come. */
+/* The reply of that number on this connection, in what it has said. */
 static bool
-find_reply(unsigned number, struct answer *answer)
+find_reply(unsigned number, size_t said, struct answer *answer)
 {
 	enum answer_status got;
 	size_t pos = 0, len;
@@ -18,7 +18,7 @@ find_reply(unsigned number, struct answer *answer)
 	for (;; number--) {
 		answer_start(answer);
 		do {
-			lf = memchr(w.say + pos, '\n', w.say_len - pos);
+			lf = memchr(w.say + pos, '\n', said - pos);
 			if (lf == NULL)
 				return false;
 			len = (size_t)(lf - w.say) - pos;
@@ -41,7 +41,7 @@ find_told(enum asked_kind kind, unsigned number, int *code, char *text,
 	static struct answer answer;
 	enum reply ours = R_NONE;
 
-	if (!find_reply(number, &answer) || answer.code / 100 == 3)
+	if (!find_reply(number, w.say_len, &answer) || answer.code / 100 == 3)
 		return false;
 	if (answer.code == 530)
 		ours = R_RELAY_LOGIN;
@@ -98,6 +98,7 @@ void
 judge_asked(enum asked_kind kind)
 {
 	struct asked *a = &w.asked[w.last_asked];
+	static struct answer answer;
 
 	if (kind == ASKED_MESSAGE)
 		w.message_asked = w.n_asked;
@@ -107,6 +108,9 @@ judge_asked(enum asked_kind kind)
 		memset(a, 0, sizeof(*a));
 		a->kind = kind;
 		a->number = w.n_asked;
+		/* 421 may come any time */
+		a->too_early = find_reply(w.n_asked, w.say_pos, &answer) &&
+		    answer.code != 421;
 	}
 	w.n_asked++;
 }
@@ -143,6 +147,8 @@ is_reply_to(const struct asked *a, int code, const char *p, size_t n)
 	int reply_code = a->code;
 	size_t len = a->n;
 
+	if (a->too_early)
+		return false;
 	if (!a->closed) {
 		reply = text;
 		if (!find_told(a->kind, a->number, &reply_code, text, &len))

@@ -84,12 +84,21 @@ may_be_cut(const struct part *m)
 	return w.drip && !(w.scene2 & SMALL);
 }
 
+static bool
+has_vrfy_amid(void)
+{
+	return w.script_len > 0 && w.script[0] == 'v' &&
+	    w.n_verbs < PENDING_MAX * 4;
+}
+
 static void
 body_frame(struct frame *frame)
 {
 	struct part *m = &w.messages[w.next_message];
 	size_t n = m->n - w.body_pos;
 
+	if (has_vrfy_amid())
+		n = m->n / 2 - w.body_pos;
 	if (n > 0 && may_be_cut(m))
 		n = 1 + random_below((unsigned)n < 20 ? (unsigned)n : 20);
 	frame->type = E_BODY;
@@ -103,6 +112,23 @@ body_frame(struct frame *frame)
 	w.ended++;
 	w.mail = false;
 	w.rcpts = 0;
+}
+
+/* v behind D: VRFY in the middle of the message, as between chunks. */
+static void
+vrfy_amid(struct frame *frame)
+{
+	struct part arg;
+	struct pack pack;
+	uint8_t op;
+
+	MUST(take_op(&op, &arg) && op == 'v');
+	w.verbs[w.n_verbs++] = RELAY_VRFY;
+	pack_start(&pack, frame->data, 16000);
+	pack_u8(&pack, RELAY_VRFY);
+	put_default(&pack, arg, "bob");
+	frame->type = E_COMMANDS;
+	frame->len = (uint32_t)pack.len;
 }
 
 /*
@@ -161,7 +187,11 @@ next_frame(struct frame *frame)
 		w.message_from = w.n_asked;
 		w.message_asked = 0;
 	}
-	body_frame(frame);
+	if (has_vrfy_amid() &&
+	    w.body_pos == w.messages[w.next_message].n / 2)
+		vrfy_amid(frame);
+	else
+		body_frame(frame);
 	return true;
 }
 

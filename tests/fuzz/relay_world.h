@@ -42,6 +42,7 @@ enum asked_kind { ASKED_MAIL, ASKED_RCPT, ASKED_VRFY, ASKED_MESSAGE, ASKED };
 struct asked {	/* of the first three, not yet told of */
 	enum asked_kind kind;
 	unsigned number;	/* on its connection */
+	bool too_early;		/* the relay had read the reply before */
 	bool closed;		/* and that is no more */
 	char *text;		/* then the reply, if there was one */
 	int code;
