@@ -144,12 +144,20 @@ play_fetch_request(unsigned who, const uint8_t *arg, size_t n)
 	session_says(session(who), S_FETCH, arg, n, false);
 }
 
-/* X: type; who of 5 and more: with a descriptor. A login needs its secret. */
+/*
+ * X: type, a for S_SIGN and so on; who of 5 and more: with a descriptor. A
+ * login needs its secret.
+ */
 static void
 play_frame(unsigned who, const uint8_t *arg, size_t n)
 {
-	if (n > 0 && (arg[0] != S_AUTH || who >= 5))
-		session_says(session(who % 5), arg[0], arg + 1, n - 1,
+	uint16_t type;
+
+	if (n == 0)
+		return;
+	type = arg[0] >= 'a' ? (uint16_t)(arg[0] - 'a' + S_SIGN) : arg[0];
+	if (type != S_AUTH || who >= 5)
+		session_says(session(who % 5), type, arg + 1, n - 1,
 		    who >= 5);
 }
 
@@ -193,6 +201,13 @@ play_counted(unsigned who, const uint8_t *arg, size_t n)
 	(void)arg;
 	if (who < w.n_sessions)
 		nursery_counts(session(who), n == 0);
+}
+
+static void
+play_crowd(unsigned who, const uint8_t *arg, size_t n)
+{
+	(void)who, (void)arg, (void)n;
+	nursery_is_crowded();
 }
 
 /* Relay processes and helpers: who counts from the newest. */
@@ -241,7 +256,9 @@ static void
 play_relay_frame(unsigned who, const uint8_t *arg, size_t n)
 {
 	if (n > 0 && relay(who % 5) != NULL)
-		relay_says(relay(who % 5), arg[0], arg + 1, n - 1, who >= 5);
+		relay_says(relay(who % 5), arg[0] == 'a' ? O_ALLOWANCE :
+		    arg[0] == 'b' ? O_CAPABILITIES : arg[0], arg + 1, n - 1,
+		    who >= 5);
 }
 
 static void
@@ -378,6 +395,7 @@ static const struct act acts[] = {
 	{ 'R', play_relay_request }, { 'F', play_fetch_request },
 	{ 'X', play_frame }, { 'm', play_spoilt }, { 'e', play_end },
 	{ 'q', play_deaf }, { 'D', play_death }, { 'c', play_counted },
+	{ 'G', play_crowd },
 	{ 'b', play_relay_birth }, { 'B', play_report },
 	{ 'o', play_allowance }, { 'x', play_relay_frame },
 	{ 'M', play_relay_spoilt }, { 'E', play_relay_end },

@@ -56,6 +56,17 @@ session_of_id(const char *id)
 	MUST(!"the id of a session");
 }
 
+static struct client *
+record_of(const struct session *s)
+{
+	struct client *client;
+
+	LIST_FOREACH(client, &monitor.clients, entry)
+		if (client->pid == s->pid)
+			return client;
+	MUST(!"its record");
+}
+
 static bool
 is_there(const struct session *s)
 {
@@ -77,6 +88,7 @@ newborn(const uint8_t *arg, size_t n, bool no_room)
 	memset(s, 0, sizeof(*s));
 	s->pid = ++w.last_pid;
 	s->welcome = -1;
+	s->born = w.ms;
 	snprintf(s->id, sizeof(s->id), "s%uabcdefghijklmn", w.n_sessions);
 	strcpy(s->address, from[n > 0 ? arg[0] % 4 : 0]);
 	pack_start(&pack, buf, sizeof(buf));
@@ -111,6 +123,30 @@ nursery_counts(struct session *s, bool welcome)
 	MUST(!is_there(s) || s->owed[S_CLIENT] == 0);
 }
 
+/* The oldest that has not logged in is asked to go, and then it must. */
+void
+nursery_is_crowded(void)
+{
+	uint32_t connections = 100;
+	struct session *s = NULL;
+	unsigned i;
+	bool killed;
+
+	for (i = 0; i < w.n_sessions && s == NULL; i++)
+		if (is_there(&w.sessions[i]) && w.ms - w.sessions[i].born >=
+		    10000 && !record_of(&w.sessions[i])->authenticated)
+			s = &w.sessions[i];
+	killed = s != NULL && s->sent_away;
+	if (s != NULL && !killed)
+		s->owed[S_ROOM]++;
+	put_frame(FIRST_END, N_CROWD, &connections, sizeof(connections),
+	    false);
+	w.kills = 0;
+	MUST(wake(FIRST_END) && w.kills == killed);
+	MUST(!killed || (w.killed == s->pid && !is_there(s)));
+	MUST(s == NULL || !is_there(s) || s->sent_away);
+}
+
 void
 nursery_reports(pid_t pid, int status, enum role role, bool condemned)
 {
@@ -130,17 +166,6 @@ nursery_reports(pid_t pid, int status, enum role role, bool condemned)
 }
 
 /* What a session hears */
-
-static struct client *
-record_of(const struct session *s)
-{
-	struct client *client;
-
-	LIST_FOREACH(client, &monitor.clients, entry)
-		if (client->pid == s->pid)
-			return client;
-	MUST(!"its record");
-}
 
 /* By a token only as whom the client says, if it says so. */
 static bool
@@ -201,7 +226,7 @@ session_hears(struct session *s, uint16_t type, const void *data, size_t len,
 {
 	struct unpack unpack;
 
-	MUST(type <= S_LEAVE && s->owed[type]-- > 0);
+	MUST(type <= S_ROOM && s->owed[type]-- > 0);
 	MUST(!shows(data, len, PASSWORD) && !shows(data, len, CREDENTIAL));
 	MUST(!shows(data, len, KEY));
 	MUST(fd == -1 || type == S_RELAY || type == S_FETCH);
@@ -214,6 +239,9 @@ session_hears(struct session *s, uint16_t type, const void *data, size_t len,
 		MUST(unpack_u8(&unpack) == (unsigned)s->welcome);
 		MUST(unpack_done(&unpack));
 		s->welcome = s->welcome == 1 ? -1 : 0;
+	} else if (type == S_ROOM) {
+		MUST(len == 0 && !s->told_yes && !s->sent_away);
+		s->sent_away = true;
 	} else {
 		MUST(len == 0 && s->proved);
 		if (fd != -1 && type == S_RELAY)

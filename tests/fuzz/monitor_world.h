@@ -59,7 +59,7 @@ struct session {
 	int fd;
 	pid_t pid;
 	char id[SESSION_ID_SIZE], address[CLIENT_SIZE];
-	unsigned owed[S_LEAVE + 1];	/* answers, by type */
+	unsigned owed[S_ROOM + 1];	/* answers, by type */
 	unsigned signatures, tries, logins;
 	bool hash_signed;
 	bool in_login, launched, busy, proved, token, told_yes;
@@ -69,6 +69,8 @@ struct session {
 	char said[SAID_MAX + 1];	/* the helper, of its user */
 	size_t said_len;
 	int welcome;
+	int64_t born;
+	bool sent_away;
 };
 
 struct relay_process {
@@ -146,6 +148,7 @@ void session_says(struct session *, uint16_t type, const void *, size_t,
 void session_spoils(struct session *, int error);
 void session_ends(struct session *);
 void nursery_counts(struct session *, bool welcome);
+void nursery_is_crowded(void);
 void nursery_reports(pid_t, int status, enum role, bool condemned);
 struct session *session_of_id(const char *id);
 
