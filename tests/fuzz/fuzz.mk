@@ -48,7 +48,7 @@ ROLE_SESSION = session.o arrival.o errands.o base/log.o
 ROLE_RELAY = relay.o nexthop.o envelope.o parameters.o pending.o transfer.o delivery.o \
 	mta/client.o mta/hello.o mta/login.o mta/body.o base/log.o
 ROLE_MONITOR = monitor.o crowd.o login.o broker.o fetcher.o origin.o probe.o \
-	auth.o helper.o verdict.o base/log.o
+	auth.o helper.o standing.o verdict.o base/log.o
 ROLE_CC	= $(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined $(PKG_CFLAGS)
 
 ROLES	= $(FUZZ_BUILD)/fuzz_session $(FUZZ_BUILD)/fuzz_relay \

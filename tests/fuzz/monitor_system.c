@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/secret.h"
+#include "base/tlskeys.h"
 #include "ledger.h"
 #include "sandbox/sandbox.h"
 #include "tests/fuzz/monitor_world.h"
