@@ -158,12 +158,15 @@ is_reply_to(const struct asked *a, int code, const char *p, size_t n)
 	    memcmp(reply, p, n) == 0;
 }
 
-/* A transaction begun again at another server, for a referral's sake. */
+/*
+ * A transaction begun again, at another server for a referral's sake, or on
+ * a new connection, where MAIL has had the same reply as on the one before.
+ */
 static bool
-is_said_again(const struct asked *a, enum relay_verb verb)
+is_said_again(const struct asked *a)
 {
-	return w.scene2 & REFERRALS && a->kind == ASKED_MAIL &&
-	    verb == RELAY_RCPT;
+	return a->kind == ASKED_MAIL &&
+	    (w.scene2 & REFERRALS || w.told_of_closed);
 }
 
 void
@@ -183,11 +186,13 @@ judge_told(enum relay_verb verb, int code, const char *p, size_t n)
 	for (i = w.first_asked; i < w.last_asked; i++) {
 		a = &w.asked[i];
 		if (a->kind == kinds[verb] && is_reply_to(a, code, p, n)) {
+			if (verb == RELAY_MAIL)
+				w.told_of_closed = a->closed;
 			while (w.first_asked <= i)
 				free(w.asked[w.first_asked++].text);
 			return;
 		}
-		if (!a->closed && !is_said_again(a, verb))
+		if (!a->closed && (verb == RELAY_MAIL || !is_said_again(a)))
 			break;
 	}
 	MUST(is_refusal_of_ours(code, p, n) || (verb == RELAY_VRFY &&
@@ -216,7 +221,8 @@ void
 judge_all_told(void)
 {
 	for (; w.first_asked < w.last_asked; w.first_asked++) {
-		MUST(w.asked[w.first_asked].closed);
+		MUST(w.asked[w.first_asked].closed ||
+		    is_said_again(&w.asked[w.first_asked]));
 		free(w.asked[w.first_asked].text);
 	}
 }

@@ -87,6 +87,7 @@ struct world {
 	/* one reply each, in order */
 	unsigned n_asked, message_from, message_asked;
 	unsigned first_asked, last_asked;
+	bool told_of_closed;	/* the last MAIL, or the same */
 
 	struct log {
 		char *p;
