@@ -91,15 +91,15 @@ start_alone(struct helper_run *run, const struct helper_what *what,
 	    (const int[]){ ask[0], answer[1], channel });
 	close(ask[0]);
 	close(answer[1]);
+	if (error != 0) {
+		close(ask[1]);
+		close(answer[0]);
+		return error;
+	}
 	run->ask = ask[1];
 	run->answer = answer[0];
-	if (error == 0) {
-		LIST_INSERT_HEAD(&alone, run, entry);
-		return 0;
-	}
-	close(ask[1]);
-	close(answer[0]);
-	return error;
+	LIST_INSERT_HEAD(&alone, run, entry);
+	return 0;
 }
 
 /* The first of one that may stay. */

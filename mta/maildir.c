@@ -115,16 +115,14 @@ int
 maildir_commit(struct maildir *md)
 {
 	char from[sizeof(md->name) + 8], to[sizeof(md->name) + 8];
+	bool good = flush(md) == 0 && fsync(md->file) == 0;
 
 	snprintf(from, sizeof(from), "tmp/%s", md->name);
 	snprintf(to, sizeof(to), "new/%s", md->name);
-	if (flush(md) == -1 || fsync(md->file) == -1 ||
-	    close(md->file) == -1) {
-		maildir_abort(md);
-		return -1;
-	}
+	/* it is closed, even where that fails */
+	good &= close(md->file) == 0;
 	md->file = -1;
-	if (renameat(md->dir, from, md->dir, to) == -1) {
+	if (!good || renameat(md->dir, from, md->dir, to) == -1) {
 		unlinkat(md->dir, from, 0);
 		return -1;
 	}

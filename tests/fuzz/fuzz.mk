@@ -47,18 +47,24 @@ $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/pure.a
 ROLE_SESSION = session.o arrival.o errands.o base/log.o
 ROLE_RELAY = relay.o nexthop.o envelope.o parameters.o pending.o transfer.o delivery.o \
 	mta/client.o mta/hello.o mta/login.o mta/body.o base/log.o
+ROLE_MONITOR = monitor.o crowd.o login.o broker.o fetcher.o origin.o probe.o \
+	auth.o helper.o standing.o verdict.o base/log.o
 ROLE_CC	= $(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined $(PKG_CFLAGS)
 
-ROLES	= $(FUZZ_BUILD)/fuzz_session $(FUZZ_BUILD)/fuzz_relay $(FUZZ_BUILD)/fuzz_imap_fetch
+ROLES	= $(FUZZ_BUILD)/fuzz_session $(FUZZ_BUILD)/fuzz_relay \
+	$(FUZZ_BUILD)/fuzz_imap_fetch $(FUZZ_BUILD)/fuzz_monitor
 $(FUZZ_BUILD)/fuzz_session: ROLE = $(ROLE_SESSION:%=$(FUZZ_BUILD)/role/%)
 $(FUZZ_BUILD)/fuzz_session: $(ROLE_SESSION:%=$(FUZZ_BUILD)/role/%)
 $(FUZZ_BUILD)/fuzz_relay: ROLE = $(ROLE_RELAY:%=$(FUZZ_BUILD)/role/%)
 $(FUZZ_BUILD)/fuzz_relay: $(ROLE_RELAY:%=$(FUZZ_BUILD)/role/%)
+$(FUZZ_BUILD)/fuzz_monitor: ROLE = $(ROLE_MONITOR:%=$(FUZZ_BUILD)/role/%)
+$(FUZZ_BUILD)/fuzz_monitor: $(ROLE_MONITOR:%=$(FUZZ_BUILD)/role/%)
 $(FUZZ_BUILD)/fuzz_imap_fetch: ROLE = $(FUZZ_BUILD)/role/imap/fetch.o
 $(FUZZ_BUILD)/fuzz_imap_fetch: $(FUZZ_BUILD)/role/imap/fetch.o
 
 $(FUZZ_BUILD)/fuzz_session: $(wildcard tests/fuzz/session_*)
 $(FUZZ_BUILD)/fuzz_relay: $(wildcard tests/fuzz/relay_*)
+$(FUZZ_BUILD)/fuzz_monitor: $(wildcard tests/fuzz/monitor_*)
 
 $(ROLES): $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/pure.a \
 	    $(FUZZ_BUILD)/role/edges
@@ -81,6 +87,8 @@ $(FUZZ_BUILD)/role/%.o: %.c tests/fuzz/role.h
 	$(ROLE_CC) -DIN_ROLE -fno-zero-initialized-in-bss \
 	    -include tests/fuzz/role.h -MMD -c -o $@ $<
 
+# it includes that, to have its calls fail
+$(FUZZ_BUILD)/fuzz_maildir: mta/maildir.c mta/maildir.h
 $(FUZZ_BUILD)/fuzz_introspection: FUZZ_LIBS = `pkg-config --libs jansson`
 
 $(FUZZ_BUILD)/%.o: %.c

@@ -12,7 +12,9 @@
  * octets, DATA only behind MAIL and RCPT; a message begins with our own
  * field, shows its end once, has one empty line behind its header, and is,
  * from there, octet for octet the client's with its line ends mended; the
- * session has one answer for each command and message, fit for its client; it
+ * session has one answer for each command and message, fit for its client, and
+ * it is the server's reply to that very command, or one of ours where the
+ * server's says nothing or has none; no reply is left over; the session
  * is told of no acceptance without a whole message that was sent once; what
  * the monitor hears is well-formed; the password is neither logged nor told.
  */
@@ -266,7 +268,8 @@ run(const uint8_t *data, size_t size, bool drip)
 	char *got = w.got, *content = w.content;
 	int status;
 
-	memset(&w, 0, sizeof(w));
+	judge_begin();
+	memset(&w, 0, offsetof(struct world, asked));
 	w.said.p = said == NULL ? malloc(OUT_MAX) : said;
 	w.answers.p = answers == NULL ? malloc(OUT_MAX) : answers;
 	w.got = got == NULL ? malloc(OUT_MAX) : got;

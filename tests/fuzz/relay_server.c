@@ -65,11 +65,12 @@ add_content(const char *p, size_t n)
 /* The server */
 
 static void
-server_speaks(void)
+server_speaks(enum asked_kind kind)
 {
 	const uint8_t *part;
 	size_t n;
 
+	judge_asked(kind);
 	if (w.closed)
 		return;
 	w.closed = !next_part(&w.rest, &w.rest_len, 0xff, &part, &n);
@@ -94,7 +95,7 @@ message_ends(void)
 	w.mode = COMMAND;
 	w.mail_said = false;
 	w.rcpts_said = 0;
-	server_speaks();
+	server_speaks(ASKED_MESSAGE);
 }
 
 static bool
@@ -162,7 +163,9 @@ hear_command(const char *line, size_t n)
 	    !(w.auth_said && is_base64(line, n)))
 		hear_mail_command(line, n);
 	if (w.mode != CHUNK)
-		server_speaks();
+		server_speaks(starts(line, n, "MAIL ") ? ASKED_MAIL :
+		    starts(line, n, "RCPT ") ? ASKED_RCPT :
+		    starts(line, n, "VRFY ") ? ASKED_VRFY : ASKED);
 }
 
 /* The octets used, 0: more must come. */
@@ -198,7 +201,7 @@ hear_chunk(void)
 	if (w.chunk_last)
 		message_ends();
 	else
-		server_speaks();
+		server_speaks(ASKED);
 	return n;
 }
 
@@ -254,7 +257,8 @@ role_connect(int fd)
 	w.mode = COMMAND;
 	w.mail_said = w.auth_said = false;
 	note(&w.said, "CONNECT", 7);
-	server_speaks();
+	judge_connected();
+	server_speaks(ASKED);
 	return 0;
 }
 
@@ -304,6 +308,7 @@ stream_close(struct stream *st)
 	if (st->fd == SERVER) {
 		MUST(w.open);
 		server_works();
+		judge_closed();
 		w.open = false;
 	}
 	memset(st, 0, sizeof(*st));

@@ -84,12 +84,21 @@ may_be_cut(const struct part *m)
 	return w.drip && !(w.scene2 & SMALL);
 }
 
+static bool
+has_vrfy_amid(void)
+{
+	return w.script_len > 0 && w.script[0] == 'v' &&
+	    w.n_verbs < PENDING_MAX * 4;
+}
+
 static void
 body_frame(struct frame *frame)
 {
 	struct part *m = &w.messages[w.next_message];
 	size_t n = m->n - w.body_pos;
 
+	if (has_vrfy_amid())
+		n = m->n / 2 - w.body_pos;
 	if (n > 0 && may_be_cut(m))
 		n = 1 + random_below((unsigned)n < 20 ? (unsigned)n : 20);
 	frame->type = E_BODY;
@@ -103,6 +112,23 @@ body_frame(struct frame *frame)
 	w.ended++;
 	w.mail = false;
 	w.rcpts = 0;
+}
+
+/* v behind D: VRFY in the middle of the message, as between chunks. */
+static void
+vrfy_amid(struct frame *frame)
+{
+	struct part arg;
+	struct pack pack;
+	uint8_t op;
+
+	MUST(take_op(&op, &arg) && op == 'v');
+	w.verbs[w.n_verbs++] = RELAY_VRFY;
+	pack_start(&pack, frame->data, 16000);
+	pack_u8(&pack, RELAY_VRFY);
+	put_default(&pack, arg, "bob");
+	frame->type = E_COMMANDS;
+	frame->len = (uint32_t)pack.len;
 }
 
 /*
@@ -158,8 +184,14 @@ next_frame(struct frame *frame)
 		w.next_message = w.ended;
 		w.body_pos = 0;
 		w.whole = 0;
+		w.message_from = w.n_asked;
+		w.message_asked = 0;
 	}
-	body_frame(frame);
+	if (has_vrfy_amid() &&
+	    w.body_pos == w.messages[w.next_message].n / 2)
+		vrfy_amid(frame);
+	else
+		body_frame(frame);
 	return true;
 }
 
@@ -167,11 +199,13 @@ next_frame(struct frame *frame)
 static void
 take_answer(uint16_t to, int code, const char *p, size_t n)
 {
-	const char *end = p + n, *lf;
+	const char *text = p, *end = p + n, *lf;
 	unsigned verb;
 
 	MUST(code >= 200 && code < 600 && code != 421);
 	MUST(!shows_password(p, n));
+	if (to == FRAME_MESSAGE)
+		judge_told_message(code, p, n);
 	for (; p <= end; p = lf + 1) {
 		lf = memchr(p, '\n', (size_t)(end - p));
 		if (lf == NULL)
@@ -187,6 +221,7 @@ take_answer(uint16_t to, int code, const char *p, size_t n)
 	}
 	MUST(w.n_answered < w.n_verbs);
 	verb = w.verbs[w.n_answered++];
+	judge_told((enum relay_verb)verb, code, text, n);
 	if (verb == RELAY_MAIL) {
 		w.mail = code / 100 == 2;
 		w.rcpts = 0;
@@ -205,6 +240,8 @@ session_hears(uint16_t type, uint16_t flags, const void *data, size_t len)
 	size_t n;
 
 	MUST(type == E_ANSWER);
+	if (w.open)
+		server_works();		/* what it was asked is counted */
 	unpack_start(&unpack, data, len);
 	do {
 		code = unpack_u16(&unpack);
@@ -305,8 +342,10 @@ role_ipc_recv(int from, struct frame *frame)
 	MUST(from == SESSION);
 	MUST(w.n_answered == w.n_verbs || w.scene & ANY_SESSION);
 	MUST(w.in_body ? w.told <= w.ended + 1 : w.told == w.ended);
-	if (w.n_answered == w.n_verbs)
+	if (w.n_answered == w.n_verbs) {
+		judge_all_told();
 		w.n_answered = w.n_verbs = 0;
+	}
 	if (w.in_body && w.drip && random_below(4) == 0) {
 		errno = EAGAIN;
 		return -1;

@@ -2,6 +2,7 @@
  * What all harnesses of whole roles share: end, memory, variables, log, the
  * start of a stream, which goes on in the harness.
  */
+#include <malloc.h>
 #include <setjmp.h>
 
 #include "base/stream.h"
@@ -17,7 +18,7 @@ static jmp_buf end;
 static char *initial;
 static void *blocks[BLOCKS_MAX];
 static size_t n_blocks;
-const char *role_log_secrets[3];
+const char *role_log_secrets[3], *role_wiped;
 
 void
 role_exit(int status)
@@ -65,6 +66,40 @@ role_malloc(size_t n)
 	return role_realloc(NULL, n);
 }
 
+void *
+role_calloc(size_t n, size_t size)
+{
+	void *p = role_malloc(n * size);
+
+	memset(p, 0, n * size);
+	return p;
+}
+
+char *
+role_strndup(const char *s, size_t n)
+{
+	size_t len = strnlen(s, n);
+	char *copy = role_malloc(len + 1);
+
+	memcpy(copy, s, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+size_t
+role_blocks(void)
+{
+	return n_blocks;
+}
+
+void
+role_freezero(void *p, size_t n)
+{
+	if (p != NULL)
+		memset(p, 0, n);
+	role_free(p);
+}
+
 void
 role_free(void *p)
 {
@@ -72,6 +107,9 @@ role_free(void *p)
 
 	if (p == NULL)
 		return;
+	if (role_wiped != NULL)
+		MUST(memmem(p, malloc_usable_size(p), role_wiped,
+		    strlen(role_wiped)) == NULL);
 	for (i = 0; i < n_blocks && blocks[i] != p; i++)
 		;
 	MUST(i < n_blocks);
@@ -84,6 +122,12 @@ role_time(time_t *t)
 {
 	(void)t;
 	return 1795305600;	/* 2026-11-22T00:00:00Z */
+}
+
+__attribute__((weak)) void
+role_logged(const char *text, size_t n)
+{
+	(void)text, (void)n;
 }
 
 /* The log: whole lines, printable, and none too long. */
@@ -99,6 +143,7 @@ role_write(int fd, const void *p, size_t n)
 	for (i = 0; i < 3 && role_log_secrets[i] != NULL; i++)
 		MUST(memmem(text, n, role_log_secrets[i],
 		    strlen(role_log_secrets[i])) == NULL);
+	role_logged(text, n);
 	return (ssize_t)n;
 }
 
@@ -126,6 +171,20 @@ copy(void *to, const void *from, size_t n)
 
 	for (i = 0; i < n / sizeof(*p); i++)
 		q[i] = p[i];
+}
+
+bool
+role_holds(const char *what)
+{
+	size_t n = (size_t)(role_last - role_first);
+	char *seen = malloc(n);
+	bool found;
+
+	MUST(seen != NULL);
+	copy(seen, role_first, n);
+	found = memmem(seen, n, what, strlen(what)) != NULL;
+	free(seen);
+	return found;
 }
 
 int
