@@ -149,6 +149,7 @@ ipc_recv(int channel, struct frame *frame)
 	bool whole;
 	ssize_t n;
 
+	frame->fd = -1;
 	do
 		n = recvmsg(channel, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (n == -1 && errno == EINTR);
