@@ -10,6 +10,7 @@ FUZZ	= $(FUZZ_SRC:tests/fuzz/fuzz_%.c=%)
 FUZZ_BUILD = build-fuzz
 FUZZ_OBJ = $(PURE) $(PURE_IMAP) order.o helpers/fd3.o helpers/reply.o helpers/introspection.o \
 	imap/answer.o
+FUZZ_KEYS = base/tlskeys.o base/pss.o base/proof.o base/secret.o
 FUZZ_CC	= clang -std=c17 $(WARN) $(CPPFLAGS_ALL) -O1 -g \
 	-fno-omit-frame-pointer -fno-sanitize-recover=undefined
 FUZZ_FLAGS = -max_total_time=$(T) -timeout=10 -rss_limit_mb=1024 \
@@ -90,6 +91,9 @@ $(FUZZ_BUILD)/role/%.o: %.c tests/fuzz/role.h
 # it includes that, to have its calls fail
 $(FUZZ_BUILD)/fuzz_maildir: mta/maildir.c mta/maildir.h
 $(FUZZ_BUILD)/fuzz_introspection: FUZZ_LIBS = `pkg-config --libs jansson`
+$(FUZZ_BUILD)/fuzz_keys: $(FUZZ_KEYS:%=$(FUZZ_BUILD)/%)
+$(FUZZ_BUILD)/fuzz_keys: FUZZ_LIBS = $(FUZZ_KEYS:%=$(FUZZ_BUILD)/%) \
+	`pkg-config --libs libcrypto libbsd-overlay`
 
 $(FUZZ_BUILD)/%.o: %.c
 	@mkdir -p $(@D)
