@@ -18,6 +18,7 @@ give_up(struct smtp *s)
 	while (s->out_len > 0 && s->out[s->out_len - 1] != '\n')
 		s->out_len--;
 	s->ops->exhausted(s->arg);
+	abort();
 }
 
 void

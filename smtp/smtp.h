@@ -70,7 +70,7 @@ struct smtp_ops {
 	/* The same for EXTERNAL; n 0: as whom the certificate names. */
 	void (*certificate)(void *arg, const char *authzid, size_t n);
 	/* There is no memory for a reply; does not return. */
-	void (*exhausted)(void *arg) __attribute__((noreturn));
+	void (*exhausted)(void *arg);
 };
 
 enum smtp_wait {

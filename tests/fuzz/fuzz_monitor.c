@@ -510,7 +510,7 @@ event_base_dispatch(struct event_base *base)
 			continue;
 		for (i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
 			if (acts[i].letter == act[0])
-				acts[i].play(act[1] - '0', act + 2, n - 2);
+				acts[i].play((unsigned)(act[1] - '0'), act + 2, n - 2);
 	}
 	w.no_spawn = w.no_pair = false;
 	all_go();
