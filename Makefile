@@ -44,10 +44,11 @@ PURE	= base/conf.o base/ipc.o base/network.o \
 	mta/answer.o mta/referral.o mta/route.o base/transcript.o helpers/certlogin.o
 PURE_IMAP = base/date.o base/utf8.o imap/policy.o imap/response.o imap/server.o \
 	imap/span.o imap/text.o imap/url.o
-DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o children.o crowd.o delivery.o envelope.o \
-	errands.o fetcher.o generation.o helper.o ledger.o lifetime.o login.o monitor.o nexthop.o \
-	nursery.o order.o origin.o parameters.o pending.o probe.o relay.o session.o standing.o state.o transfer.o verdict.o \
-	welcome.o \
+DAEMON	= smtpsubmitd.o activation.o arrival.o auth.o broker.o census.o \
+	children.o crowd.o delivery.o envelope.o errands.o fetcher.o \
+	generation.o helper.o ledger.o lifetime.o login.o monitor.o nexthop.o \
+	nursery.o order.o origin.o parameters.o pending.o probe.o relay.o \
+	session.o settings.o standing.o state.o transfer.o verdict.o welcome.o \
 	config/config.o config/senders.o config/servers.o config/values.o config/words.o \
 	base/clientcert.o base/clock.o base/contexts.o base/log.o base/pin.o base/proof.o base/pss.o \
 	base/secret.o base/spawn.o base/stopped.o base/stream.o base/tls.o base/tlskeys.o base/warmup.o \

@@ -1,7 +1,7 @@
 /*
- * The session process in three files: session.c has the client and the loop,
- * arrival.c the beginning behind a proxy, errands.c what it asks of the other
- * processes. This is what they share.
+ * The session process in files: session.c has the client and the loop,
+ * settings.c what it offers, arrival.c the beginning behind a proxy, errands.c
+ * what it asks of the other processes. This is what they share.
  */
 #ifndef SESSION_H
 #define SESSION_H
@@ -66,6 +66,9 @@ _Noreturn void session_exhausted(void *);
 
 /* Who has come is known: TLS or the greeting. */
 void session_welcome(void);
+
+/* settings.c: fills session.settings. */
+void session_settle(void);
 
 /* arrival.c */
 void arrival_begin(void);		/* calls session_welcome() in time */

@@ -45,7 +45,7 @@ $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/pure.a
 	    $(FUZZ_BUILD)/pure.a $(FUZZ_LIBS)
 
 # whole roles: their files are built with what is in role.h, see there
-ROLE_SESSION = session.o arrival.o errands.o base/log.o
+ROLE_SESSION = session.o arrival.o errands.o settings.o base/log.o
 ROLE_RELAY = relay.o nexthop.o envelope.o parameters.o pending.o transfer.o delivery.o \
 	mta/client.o mta/hello.o mta/login.o mta/body.o base/log.o
 ROLE_MONITOR = monitor.o crowd.o login.o broker.o fetcher.o origin.o probe.o \
