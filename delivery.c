@@ -10,8 +10,9 @@
 
 #include "relay.h"
 
+/* why: what was wrong with the next server, if it was, or NULL. */
 static void
-log_outcome(const char *event, const char *reply)
+log_outcome(const char *event, const char *reply, const char *why)
 {
 	struct log_line line;
 
@@ -26,6 +27,8 @@ log_outcome(const char *event, const char *reply)
 	if (relay.route != NULL)
 		log_str(&line, "relay", relay.route->url);
 	log_str(&line, "reply", reply);
+	if (why != NULL)
+		log_str(&line, "reason", why);
 	log_num(&line, "ms", clock_ms() - relay.begun);
 	log_end(&line);
 }
@@ -37,7 +40,7 @@ log_local_outcome(const char *event, enum reply r, const char *arg)
 
 	snprintf(text, 5, "%d ", reply_code(r));
 	reply_text(text + 4, sizeof(text) - 4, r, arg);
-	log_outcome(event, text);
+	log_outcome(event, text, relay.mta.failed ? relay.mta.why : NULL);
 }
 
 static void
@@ -47,7 +50,7 @@ log_answer(const char *event)
 
 	snprintf(text, sizeof(text), "%d %.*s", relay.mta.answer.code,
 	    (int)strcspn(relay.mta.answer.text, "\n"), relay.mta.answer.text);
-	log_outcome(event, text);
+	log_outcome(event, text, NULL);
 }
 
 void

@@ -27,8 +27,11 @@ take_answer(struct mta *mta)
 
 	if (status != MTA_OK)
 		return status;
-	if (mta->chunks == 0 || mta->answer.code / 100 != 2)
+	if (mta->chunks == 0 || mta->answer.code / 100 != 2) {
+		if (mta->answer.code / 100 < 4)
+			mta_fail_unasked(mta);
 		return MTA_EARLY;
+	}
 	mta->chunks--;
 	return MTA_OK;
 }
@@ -65,7 +68,9 @@ look_for_answer(struct mta *mta)
 			if (n == STREAM_AGAIN)
 				return MTA_OK;
 			if (n <= 0)
-				return MTA_LOST;
+				return mta_fail(mta, MTA_LOST, n ==
+				    STREAM_EOF ? "connection closed" :
+				    mta->stream.error);
 			mta->in_len = (size_t)n;
 		}
 		status = take_answer(mta);
@@ -97,14 +102,15 @@ mta_body_begin(struct mta *mta)
 	if (by_chunks(mta)) {
 		/* an answer unasked for would be taken for the message's */
 		mta->answer.code = 250;
-		return look_for_answer(mta) == MTA_OK ? MTA_OK : MTA_GARBAGE;
+		return look_for_answer(mta) == MTA_OK ? MTA_OK :
+		    mta_fail_unasked(mta);
 	}
 	mta_put(mta, "DATA");
 	status = mta_flush(mta);
 	if (status == MTA_OK)
 		status = mta_answer(mta);
 	if (status == MTA_OK && mta->answer.code / 100 == 2)
-		status = MTA_GARBAGE;
+		status = mta_fail(mta, MTA_GARBAGE, "it takes DATA for done");
 	/* it may still say 354: then QUIT would be content */
 	mta->in_data = status != MTA_OK || mta->answer.code == 354;
 	return status;
@@ -201,7 +207,7 @@ end_chunks(struct mta *mta)
 	if (status == MTA_OK)
 		status = look_for_answer(mta);
 	if (status == MTA_EARLY && mta->answer.code / 100 < 4)
-		status = MTA_GARBAGE;
+		status = mta_fail_unasked(mta);
 	if (status == MTA_OK)
 		status = send_chunk(mta, true);
 	if (status == MTA_OK)

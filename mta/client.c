@@ -28,6 +28,12 @@ mta_fail(struct mta *mta, enum mta_status status, const char *why)
 	return status;
 }
 
+enum mta_status
+mta_fail_unasked(struct mta *mta)
+{
+	return mta_fail(mta, MTA_GARBAGE, "it answers what nobody has asked");
+}
+
 /* Waiting */
 
 /* How much of what is written a step must take: a TLS record's worth. */
@@ -175,8 +181,7 @@ mta_flush(struct mta *mta)
 
 	if (mta->out.len > 0 && mta->in_len > 0 &&
 	    (mta->in_len < 3 || memcmp(mta->in, "421", 3) != 0))
-		status = mta_fail(mta, MTA_GARBAGE, "it answers what nobody "
-		    "has asked");
+		status = mta_fail_unasked(mta);
 	if (status == MTA_OK)
 		status = mta_write(mta, mta->out.p, mta->out.len);
 	mta->out.len = 0;

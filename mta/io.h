@@ -7,6 +7,8 @@
 
 /* Notes why, for the log, and returns the status. */
 enum mta_status mta_fail(struct mta *, enum mta_status, const char *why);
+/* It has said what is not its turn. */
+enum mta_status mta_fail_unasked(struct mta *);
 /* When the step that begins now must have ended. */
 int64_t mta_step_end(const struct mta *);
 enum mta_status mta_wait(struct mta *, short events, int64_t deadline);
