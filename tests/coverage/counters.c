@@ -10,6 +10,7 @@
  * be those that tests/faults lets fail.
  */
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <elf.h>

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import resource
+import signal
 import socket
 import subprocess
 import time
@@ -310,7 +311,67 @@ while data:
                     wrong.append("the log does not say why")
 
 
-at_once(reads_late, never_reads, reads_slowly,
+def families():
+    """Over IPv6, and over both by one socket; where there is IPv6."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as e:
+        skip("clients over IPv6", str(e))
+        return
+    free = socket.create_server(("::", 0), family=socket.AF_INET6,
+                                dualstack_ipv6=True)
+    port = free.getsockname()[1]
+    free.close()
+    with PLACE.house("families", [
+            "listen 127.0.0.1:{port}", "listen 127.0.0.1:{tlsport} tls",
+            "listen *:%d" % port, "max-connections-per-source 1"]) as h:
+        h.dial("plain").hang_up()
+        for address, client in ("::1", "::1"), ("127.0.0.1", "127.0.0.1"):
+            with requirement("a client from %s is known by it" % address,
+                             h) as wrong:
+                one, two = (socket.create_connection((address, port), 10)
+                            for _ in range(2))
+                said = one.recv(1000)[:4], two.recv(1000)[:4]
+                if said != (b"220 ", b"421 "):
+                    wrong.append(said)
+                one.close()
+                two.close()
+                if not wait(5, lambda: re.search(
+                        "event=turned-away client=%s " % client,
+                        h.daemon.log())):
+                    wrong.append("it is not in the log")
+
+
+def deaf_in_a_crowd():
+    """Told to make room, and deaf to it; the second time it is killed."""
+    with PLACE.house("deaf", ["max-connections 4",
+                              "max-connections-per-source 9"]) as h:
+        name = "a stranger's session that does not make room is killed"
+        with requirement(name, h) as wrong:
+            _, pid = session_of(h, lambda port: socket.create_connection(
+                ("127.0.0.1", port), 5))
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(10.5)
+            h.login()
+            h.login()
+            time.sleep(0.2)
+            held = []
+            # one takes the place of another stranger, who hears that he is
+            # to go; two more are too many
+            for _ in range(4):
+                held.append(socket.create_connection(
+                    ("127.0.0.1", h.daemon.names["port"]), 5))
+                held[-1].recv(100)
+                time.sleep(0.3)
+            if not wait(5, lambda: not os.path.exists("/proc/%d" % pid)):
+                wrong.append("it lives")
+            if "event=crowd" not in h.daemon.log():
+                wrong.append("there was no crowd")
+            for s in held:
+                s.close()
+
+
+at_once(reads_late, families, deaf_in_a_crowd, never_reads, reads_slowly,
         lambda: [f() for f in (descriptors, sha224, chunk_before_login,
                                senders)])
 end()
