@@ -153,7 +153,7 @@ def stays_stopped(role, step, imapd):
     """It is stopped and nobody wakes it: a client hears so in time, if there
     is somebody to say it, others are served, and at last it is killed."""
     def act(wrong):
-        h = PLACE.house("stopped", ["relay-timeout 2s"], ["end#1 delay 0.5"])
+        h = PLACE.house("stopped", ["relay-timeout 2s"], ["end#1 delay 1.5"])
         h.daemon.launch()
         try:
             w = Walk(h, imapd)
