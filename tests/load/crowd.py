@@ -95,7 +95,7 @@ class Crowd:
             self.pss, self.pss_each = pss, pss / look.processes
         self.say("%7.0f %6d %6d %9d %9s %8d %8d %5d %5d %9d %6.0f" % (
             now - self.begin, opened, look.processes, look.rss, pss or "",
-            look.monitor_pss, look.nursery_pss, *look.fds,
+            look.monitor_own, look.nursery_own, *look.fds,
             self.house.ask_sink()[0], 100 * (self.busy[0] - before[0]) / max(
                 1, self.busy[1] - before[1])))
 

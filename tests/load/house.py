@@ -58,13 +58,19 @@ def stat(pid):
     return name, rest.split()
 
 
-def pss(pid):
+def pss(pid, of="Pss"):
     """KiB; 0: it has gone."""
     try:
         with open("/proc/%d/smaps_rollup" % pid) as f:
-            return int(re.search(r"^Pss: +(\d+) kB", f.read(), re.M)[1])
+            return int(re.search(r"^%s: +(\d+) kB" % of, f.read(), re.M)[1])
     except (OSError, TypeError):
         return 0
+
+
+def own(pid):
+    """The same without what is of files: who else on the machine has them
+    mapped makes no difference."""
+    return pss(pid, "Pss_Anon")
 
 
 def rss(pid):
@@ -122,9 +128,9 @@ class Look:
         # the one that waits for its successors' end is a monitor, too
         self.base = len(self.monitors) + len(self.nurseries) + len(
             self.stands)
-        self.monitor_pss = pss(self.monitors[-1]) if self.monitors else 0
-        self.nursery_pss = pss(self.nurseries[-1]) if self.nurseries else 0
-        self.base_pss = sum(map(pss, self.monitors + self.nurseries +
+        self.monitor_own = own(self.monitors[-1]) if self.monitors else 0
+        self.nursery_own = own(self.nurseries[-1]) if self.nurseries else 0
+        self.base_own = sum(map(own, self.monitors + self.nurseries +
                                 self.stands))
         self.fds = (descriptors(self.monitors[-1]) if self.monitors else 0,
                     descriptors(self.nurseries[-1]) if self.nurseries else 0)

@@ -14,7 +14,7 @@ ROUND = 240             # seconds
 CONFIG = ("max-connections 400", "max-connections-per-source 100",
           "idle-timeout 1h", "relay-timeout 115s", "imap-timeout 115s")
 # growth that is allowed, by a straight line through the second half
-PSS_BOUND = 256         # KiB of monitor, nursery and standing helper
+BOUND = 256             # KiB of monitor, nursery and standing helper
 URL_SIZE = 20000
 
 
@@ -56,7 +56,7 @@ class Soak:
         self.busy = []
         self.say("%7s %5s %4s %9s %8s %8s %5s %5s %6s %9s %9s" % (
             "seconds", "procs", "gens", "rss-all", "monitor", "nursery",
-            "m-fds", "n-fds", "base", "base-pss", "messages"))
+            "m-fds", "n-fds", "base", "base-own", "messages"))
 
     def say(self, line):
         with open(self.table, "a") as f:
@@ -66,8 +66,8 @@ class Soak:
         look = self.house.look()
         self.say("%7.0f %5d %4d %9d %8d %8d %5d %5d %6d %9d %9d %s" % (
             look.at - self.begin, look.processes, len(look.nurseries),
-            look.rss, look.monitor_pss, look.nursery_pss, *look.fds,
-            look.base, look.base_pss, self.house.ask_sink()[0], mark))
+            look.rss, look.monitor_own, look.nursery_own, *look.fds,
+            look.base, look.base_own, self.house.ask_sink()[0], mark))
         return look
 
     def spend(self, seconds, loads, reload_at):
@@ -81,7 +81,7 @@ class Soak:
                 reload_at = 0
             if now >= next_look:
                 look = self.sample()
-                self.busy.append((look.at, look.base_pss / look.base))
+                self.busy.append((look.at, look.base_own / look.base))
                 next_look = now + EVERY
             time.sleep(0.5)
 
@@ -163,17 +163,17 @@ class Soak:
             second = values[1:]
             report(len(set(second)) <= 1, "soak: %s: %s" % (
                 what, ", ".join(map(str, values))))
-        grown = growth([(r.at, r.base_pss) for r in half])
-        report(grown < PSS_BOUND, "soak: PSS of monitor, nursery and helper at rest, "
-               "second half: %d to %d KiB, growth by a straight line %d KiB, "
-               "bound %d" % (min(r.base_pss for r in half),
-                             max(r.base_pss for r in half), grown, PSS_BOUND))
+        grown = growth([(r.at, r.base_own) for r in half])
+        report(grown < BOUND, "soak: own memory of monitor, nursery and helper at "
+               "rest, second half: %d to %d KiB, growth by a straight line %d KiB, "
+               "bound %d" % (min(r.base_own for r in half),
+                             max(r.base_own for r in half), grown, BOUND))
         busy = self.busy[len(self.busy) // 2:]
         grown = growth(busy)
-        report(grown < PSS_BOUND, "soak: PSS of each of these under load, "
+        report(grown < BOUND, "soak: own memory of each of these under load, "
                "second half: %d to %d KiB, growth %d KiB, bound %d" % (
                    min(y for _, y in busy), max(y for _, y in busy), grown,
-                   PSS_BOUND))
+                   BOUND))
 
 
 def soak(build, scratch, minutes, table):
