@@ -116,13 +116,20 @@ held() {
 }
 check "... 30 held at a time, logged in" held
 
-# floods KIND KEY MORE-THAN: it does something, and that is counted
-floods() {
-	check "flood: $1" "$tools/flood" "kind=$1" "port=$tlsport" c=3 seconds=0.5
-	awk -v key="$2" -v than="$3" '{ for (i = 1; i <= NF; i++) {
+# floods KIND KEY MORE-THAN: it does something, and that is counted; on a busy
+# machine it has more time for it
+counts() {
+	awk -v key="$1" -v than="$2" '{ for (i = 1; i <= NF; i++) {
 		split($i, kv, "="); if (kv[1] == key) n = kv[2] } }
-		END { exit !(n > than) }' "$T/check.out" ||
-		{ not_ok "flood: $1: $2 is more than $3"; note <"$T/check.out"; }
+		END { exit !(n > than) }' "$T/flood.out"
+}
+flood() {
+	"$tools/flood" "kind=$1" "port=$tlsport" c=3 seconds="$2" >"$T/flood.out"
+}
+floods() {
+	check "flood: $1" flood "$1" 0.5
+	counts "$2" "$3" || { flood "$1" 5; counts "$2" "$3"; } ||
+		{ not_ok "flood: $1: $2 is more than $3"; note <"$T/flood.out"; }
 }
 for f in "leave connections 10" "hold connections 2" "handshake connections 5" \
 	"guess r5 2" "garbage r5 2" "line written 100000" "auth written 100000" \

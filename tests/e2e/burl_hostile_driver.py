@@ -468,8 +468,7 @@ def down():
                           b"NIL\r\n%T OK\r\n")
         fetch(h, url_at(d.port), "IMAP server: NO that quotes the URL, NIL",
               "554 5.6.6 ")
-        d.listener.shutdown(socket.SHUT_RDWR)
-        d.listener.close()
+        d.stop_listening()
         since = time.monotonic()
         fetch(h, url_at(d.port), "IMAP server down", "451 4.4.1 ")
         report(time.monotonic() - since < 3 * SLOW, "said in time")

@@ -160,13 +160,18 @@ class Imapd:
         self.accepting.start()
         return self
 
-    def __exit__(self, *unused):
+    def stop_listening(self):
         # Closed alone it would listen as long as accept(2) waits; and where a
         # SIGSTOP interrupts that, it begins again with the descriptor's
         # number, which is another listener's by then.
+        if self.listener.fileno() == -1:
+            return
         self.listener.shutdown(socket.SHUT_RDWR)
         self.accepting.join()
         self.listener.close()
+
+    def __exit__(self, *unused):
+        self.stop_listening()
         for sock in self.clients:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
