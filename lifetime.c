@@ -235,14 +235,9 @@ await_stopped(void)
 static void
 on_stopped_timer(evutil_socket_t fd, short what, void *arg)
 {
-	pid_t pid;
-
 	(void)fd, (void)what, (void)arg;
-	while ((pid = stopped_overdue()) != 0) {
-		log_event(NULL, "stopped", "pid %ld was stopped and did not "
-		    "go on, it is killed", (long)pid);
-		kill(pid, SIGKILL);
-	}
+	while (stopped_kill() != 0)
+		;
 	await_stopped();
 }
 

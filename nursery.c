@@ -102,14 +102,10 @@ end_stopped(void)
 	struct child *child;
 	pid_t pid;
 
-	while ((pid = stopped_overdue()) != 0) {
+	while ((pid = stopped_kill()) != 0) {
 		child = children_find(pid);
-		if (child == NULL)
-			continue;
-		log_event(NULL, "stopped", "pid %ld was stopped and did not "
-		    "go on, it is killed", (long)pid);
-		child->condemned = true;
-		kill(pid, SIGKILL);
+		if (child != NULL)
+			child->condemned = true;
 	}
 }
 

@@ -1,9 +1,11 @@
 #include <sys/wait.h>
 
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/stopped.h"
 
 static struct stopped {
@@ -65,7 +67,7 @@ stopped_wait(void)
 }
 
 pid_t
-stopped_overdue(void)
+stopped_kill(void)
 {
 	const struct stopped *next = next_due();
 	pid_t pid;
@@ -74,5 +76,8 @@ stopped_overdue(void)
 		return 0;
 	pid = next->pid;
 	forget(pid);
+	log_event(NULL, "stopped", "pid %ld was stopped and did not go on, it "
+	    "is killed", (long)pid);
+	kill(pid, SIGKILL);
 	return pid;
 }

@@ -21,10 +21,10 @@
  */
 bool stopped_note(pid_t, int status);
 
-/* ms until stopped_overdue() has one; -1: none is stopped. */
+/* ms until stopped_kill() has one; -1: none is stopped. */
 int stopped_wait(void);
 
-/* One that has been stopped for too long, and is forgotten by that; 0. */
-pid_t stopped_overdue(void);
+/* Kills and logs one that has been stopped for too long; 0: there is none. */
+pid_t stopped_kill(void);
 
 #endif
